@@ -1,26 +1,37 @@
 //! Where what may block is run: requests share some threads, and what watches over the hubs shares none with them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, LazyLock, mpsc};
 use std::thread::Builder;
 
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinError;
 
 use crate::limits::READS_AT_ONCE_MAX;
+use crate::room::Room;
 
-/// Room for what requests read. A store that hangs takes all of it, and leaves the other threads of the process.
-static ROOM: Semaphore = Semaphore::const_new(READS_AT_ONCE_MAX);
+/// Room for what requests read. A store that hangs takes the share of its hub, and leaves the other threads of the
+/// process.
+static READS: LazyLock<Room> = LazyLock::new(|| Room::new(READS_AT_ONCE_MAX));
 
-/// Runs what blocks for somebody who has asked for it, once there is room for it.
+/// Runs what blocks for somebody who has asked a hub for it, once there is room for it.
 pub(crate) async fn blocking<T: Send + 'static>(
+    hub: &str,
     task: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, JoinError> {
-    // It is never closed.
-    let room = ROOM.acquire().await.ok();
+    within(&READS, hub, task).await
+}
+
+/// Runs what blocks, once there is room for it.
+pub(crate) async fn within<T: Send + 'static>(
+    room: &Room,
+    hub: &str,
+    task: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    let place = room.enter(hub).await;
     let done = tokio::task::spawn_blocking(move || {
         // Also where whoever asked has gone: the thread is taken until this is over.
-        let _room = room;
+        let _place = place;
         task()
     });
     done.await

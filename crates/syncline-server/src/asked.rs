@@ -59,6 +59,14 @@ impl Deref for Asked {
 }
 
 impl Asker {
+    /// Runs what blocks, such as a read of the store, where that is no harm to others.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.desk.blocking(task).await
+    }
+
     /// Returns who asks.
     pub(crate) fn caller(&self) -> Result<&Caller, Problem> {
         self.caller.as_ref().ok_or_else(|| Refusal::TokenMissing.into())

@@ -6,8 +6,9 @@ use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use syncline_model::json::{Json, Object, parse};
+use tokio::time::timeout;
 
-use crate::limits::{BODY_BYTES_MAX, BODY_RATIO_FREE_BYTES, BODY_RATIO_MAX};
+use crate::limits::{BODY_BYTES_MAX, BODY_RATIO_FREE_BYTES, BODY_RATIO_MAX, BODY_TIME_MAX};
 use crate::problem::{Problem, Refusal};
 use crate::traffic::Traffic;
 
@@ -31,7 +32,10 @@ pub(crate) async fn read(
     traffic: &Traffic,
 ) -> Result<Vec<u8>, Problem> {
     let coding = coding(headers)?;
-    let collected = Limited::new(body, BODY_BYTES_MAX).collect().await;
+    let collected = timeout(BODY_TIME_MAX, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    let collected = collected.map_err(|_| {
+        Refusal::RequestTimeout.because("its body has not come whole; nothing was begun")
+    })?;
     let bytes = match collected {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),

@@ -129,6 +129,11 @@ impl Delivering {
         &self.shared.notices
     }
 
+    /// Returns who tells of the events, as a path. No two hubs have the same.
+    pub(crate) fn source(&self) -> &str {
+        &self.shared.source
+    }
+
     /// Notes whether all of them stand still; blocks never.
     pub(crate) fn measure_halt(&self, now_ms: u64) {
         let is_stopped = u128::from(self.stopped_ms(now_ms)) > DELIVERIES_STOPPED_AFTER.as_millis();

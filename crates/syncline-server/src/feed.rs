@@ -21,6 +21,7 @@ use syncline_protocol::message::{Coding, HubMessage, Page};
 use syncline_protocol::session::hub::{CURSOR_LAG_MAX, Live};
 use tokio::sync::watch;
 
+use crate::apart::Thread;
 use crate::coding::compress;
 
 /// Stretches that a feed keeps. Who is further behind reads pages.
@@ -291,12 +292,17 @@ struct Working {
 
 impl Working {
     async fn run(self, mut end: watch::Receiver<Position>) {
+        // What hangs in the store of one hub holds up no other's.
+        let thread = Thread::start("syncline-feed");
         while end.changed().await.is_ok() {
             let goal = *end.borrow_and_update();
             while self.read() < goal {
                 let (feeds, served) = (Arc::clone(&self.feeds), self.served.clone());
-                let told = tokio::task::spawn_blocking(move || tell(&feeds, &served)).await;
-                if !matches!(told, Ok(Ok(true))) {
+                let told = match &thread {
+                    Some(thread) => thread.run(move || tell(&feeds, &served)).await,
+                    None => None,
+                };
+                if !matches!(told, Some(Ok(true))) {
                     // Each reads for itself, and says what is wrong.
                     self.all_read(goal);
                 }

@@ -15,19 +15,20 @@ use syncline_engine::received::ReceivedId;
 use syncline_engine::tally::{Count, Took};
 use syncline_hub::served::deliver::DeliveryError;
 use syncline_hub::served::{ServeError, Served, Serving, Watch};
-use syncline_hub::{Backup, Hub, HubError, HubOptions};
+use syncline_hub::{Actor, Backup, Hub, HubError, HubOptions};
 use syncline_model::id::{DomainName, EntityName, Position, RecordId};
 use syncline_policy::view::Access;
 use thiserror::Error;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 
-use crate::access::{Role, Sessions, Tickets, TokenRow, Tokens, TokensError, now_ms};
+use crate::access::{Sessions, Tickets, Tokens, TokensError, now_ms};
 use crate::activity::{Activity, Standing};
-use crate::apart::Apart;
+use crate::apart::{Apart, blocking};
 use crate::application::AppSettings;
 use crate::delivering::{Delivering, DeliveryFigures};
 use crate::feed::Feeds;
 use crate::limits::{DELIVERY_STOP_MAX, HUB_NAME_BYTES_MAX, HUBS_MAX, LOOKS_AT_ONCE_MAX, TURNS};
+use crate::problem::{Problem, Refusal};
 use crate::provided::{Provided, provide};
 use crate::receiving::Receivers;
 use crate::replicas::Replicas;
@@ -106,6 +107,8 @@ pub(crate) struct Desk {
     /// The views, and who may see and write what.
     pub(crate) access: Arc<Access>,
     pub(crate) tokens: Tokens,
+    /// Held while revoked tokens are taken off the disk.
+    pub(crate) revoking: AsyncMutex<()>,
     pub(crate) tickets: Tickets,
     pub(crate) sessions: Sessions,
     /// What it has done of late.
@@ -145,6 +148,14 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
+    /// Runs what blocks, such as a read of the store, where that is no harm to others.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        blocking(self.label(), task).await.map_err(|_| Refusal::ServerFault.into())
+    }
+
     /// Takes a sample of what the hub has done. Reads nothing of the store.
     pub(crate) fn sample(&self, now_ms: u64) {
         let before = self.activity.latest().unwrap_or_default().backlog;
@@ -274,7 +285,10 @@ impl OpenError {
 
 impl From<TokensError> for OpenError {
     fn from(error: TokensError) -> Self {
-        Self::Tokens(error.to_string().into())
+        match error {
+            TokensError::Audit(error) => Self::Serve(error),
+            error => Self::Tokens(error.to_string().into()),
+        }
     }
 }
 
@@ -314,7 +328,8 @@ impl Hubs {
         let application = Arc::new(settings.application.clone());
         let rules = (&entities, &access, &application);
         let figures = DeliveryFigures::new();
-        let (default, admin) = desk(None, hub, data, rules, (serving, &sender, &figures))?;
+        let (default, admin) =
+            desk((None, &starter()), hub, data, rules, (serving, &sender, &figures))?;
         let hubs = Self {
             data: data.clone(),
             backup_to: backup_to.clone(),
@@ -331,7 +346,7 @@ impl Hubs {
         };
         let mut others = BTreeMap::new();
         for name in names(&data.join(FOLDER))? {
-            let (desk, _) = hubs.open_other(&name)?;
+            let (desk, _) = hubs.open_other(&name, &starter())?;
             others.insert(name, desk);
         }
         if let Some(meant) = &settings.application.hub
@@ -343,7 +358,11 @@ impl Hubs {
         Ok((hubs, admin))
     }
 
-    fn open_other(&self, name: &HubName) -> Result<(Arc<Desk>, Option<String>), OpenError> {
+    fn open_other(
+        &self,
+        name: &HubName,
+        maker: &Actor,
+    ) -> Result<(Arc<Desk>, Option<String>), OpenError> {
         let below = Path::new(FOLDER).join(name.as_str());
         let (folder, to) =
             (self.data.join(&below), self.backup_to.as_ref().map(|to| to.join(&below)));
@@ -352,7 +371,7 @@ impl Hubs {
         let opened = Opened::open(&options, to.as_deref(), self.backup_every)?;
         let rules = (&self.entities, &self.access, &self.application);
         let sending = (self.serving, &self.sender, &self.figures);
-        desk(Some(name.clone()), opened, &folder, rules, sending)
+        desk((Some(name.clone()), maker), opened, &folder, rules, sending)
     }
 
     /// Returns the default hub.
@@ -374,12 +393,8 @@ impl Hubs {
 
     /// Makes a hub, and answers the text of its first admin token.
     ///
-    /// - `note`: writes into the audit of the hub who has made that token. Where it fails that token is none.
-    pub(crate) fn make(
-        &self,
-        name: &HubName,
-        note: impl Fn(&Served, &TokenRow) -> Result<(), ServeError>,
-    ) -> Result<String, OpenError> {
+    /// - `maker`: who makes it, for the audit of the hub.
+    pub(crate) fn make(&self, name: &HubName, maker: &Actor) -> Result<String, OpenError> {
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let count = {
             let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
@@ -393,15 +408,8 @@ impl Hubs {
             return Err(OpenError::Full);
         }
         // What is left of one that was not made whole is gone on with; its tokens stay.
-        let (desk, admin) = self.open_other(name)?;
+        let (desk, admin) = self.open_other(name, maker)?;
         let admin = admin.ok_or(OpenError::Exists)?;
-        for token in desk.tokens.list().iter().filter(|token| token.role == Role::Admin) {
-            if let Err(error) = note(&desk.served, token) {
-                // Made again, the hub has another one.
-                let _ = desk.tokens.revoke(&token.id);
-                return Err(error.into());
-            }
-        }
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
         others.insert(name.clone(), desk);
         Ok(admin)
@@ -424,8 +432,13 @@ impl Hubs {
     }
 }
 
+/// Returns who makes what a start makes, for the audit.
+fn starter() -> Actor {
+    Actor { user: Some("server".to_owned()), session: None, roles: Vec::new() }
+}
+
 fn desk(
-    name: Option<HubName>,
+    (name, maker): (Option<HubName>, &Actor),
     opened: Opened,
     folder: &Path,
     (entities, access, application): (&Entities, &Arc<Access>, &Arc<AppSettings>),
@@ -433,7 +446,7 @@ fn desk(
 ) -> Result<(Arc<Desk>, Option<String>), OpenError> {
     let Opened { hub, backup } = opened;
     let served = Served::start_with(hub, entities.clone(), serving)?;
-    let (tokens, admin) = Tokens::open(folder, Some(served.clone()))?;
+    let (tokens, admin) = Tokens::open(folder, Some(served.clone()), maker)?;
     let (moved, end) = watch::channel(served.position());
     let watch = served.watch(move |position| {
         moved.send_replace(position);
@@ -468,6 +481,7 @@ fn desk(
         served,
         access: Arc::clone(access),
         tokens,
+        revoking: AsyncMutex::default(),
         tickets: Tickets::default(),
         sessions: Sessions::default(),
         activity,

@@ -20,7 +20,7 @@
 //! | changes made once for many | `feed.rs` |
 //! | figures for Prometheus | `metrics.rs`, `metrics/`, `undecided.rs` |
 //! | who is told that a hub does badly | `alerting/` |
-//! | on which threads the store is read | `apart.rs` |
+//! | on which threads the store is read, and how much of all each hub takes | `apart.rs`, `room.rs` |
 //! | what is said when something is refused | `problem.rs` |
 //!
 //! # What this crate promises
@@ -55,6 +55,7 @@ mod rate;
 mod receiving;
 mod replicas;
 mod reporting;
+mod room;
 mod router;
 pub mod routes;
 mod server;

@@ -20,8 +20,12 @@ pub const COMPRESSED_BYTES_MIN: u16 = 256;
 /// Longest time for the head of a request, and for the handshake of TLS.
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Longest time until a request is answered, its body included.
+/// Longest time until a request is answered, its body included. What it has begun goes on until it ends.
 pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Longest time for the body of a request: less than until it is answered, so that one that has not come whole is
+/// told from one that was begun.
+pub const BODY_TIME_MAX: Duration = Duration::from_secs(50);
 
 /// How long requests under way may go on once the server stops. Source: rolling restarts wait 30 s.
 pub const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -29,8 +33,9 @@ pub const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 /// Most connections at once, open sockets of clients included.
 pub const CONNECTIONS_MAX: usize = 12_000;
 
-/// Most requests at once that read or write; those that wait for changes do not count.
-pub const REQUESTS_MAX: usize = 1_024;
+/// Most requests at once that read or write, those included that nobody waits for any more; those that wait for changes
+/// do not count. One hub has half of them at most.
+pub const REQUESTS_MAX: usize = 2_048;
 
 /// Most requests at once on one connection of HTTP/2.
 pub const STREAMS_MAX: u32 = 128;
@@ -138,8 +143,9 @@ pub const NOTICES_KEPT_MAX: usize = 1_024;
 /// How long attempts that are under way have to end when the server stops (requirement H22).
 pub const DELIVERY_STOP_MAX: Duration = Duration::from_secs(10);
 
-/// Most transformations of events that are computed at once, of all hubs: others have processors, too.
-pub const TRANSFORMED_AT_ONCE: usize = 2;
+/// Most filters and transformations of events that are computed at once, of all hubs; one hub has half of them at most:
+/// others have processors, too.
+pub const TRANSFORMED_AT_ONCE: usize = 4;
 
 /// How long deliveries rest after the store has failed, before what it holds is read anew.
 pub const DELIVERY_RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -169,6 +175,7 @@ pub const CONFLICTS_COUNTED_MAX: usize = 1_000;
 pub const CONSISTENCY_MIN: f64 = 0.999;
 
 const _: () = assert!(REQUEST_TIME_MAX.as_millis() > READ_WAIT_MAX.as_millis());
+const _: () = assert!(REQUEST_TIME_MAX.as_millis() > BODY_TIME_MAX.as_millis());
 const _: () = assert!(REQUEST_TIME_MAX.as_millis() > PULL_WAIT_MS_MAX as u128);
 const _: () = assert!(SESSIONS_OF_TOKEN_MAX < SESSIONS_MAX);
 const _: () = assert!(LIST_DEFAULT <= LIST_MAX);
@@ -201,6 +208,9 @@ pub const REPLICA_FORGOTTEN_MS: u64 = 30 * 86_400_000;
 /// there are.
 pub const LOOK_AFTER_EVERY: Duration = Duration::from_secs(60);
 
+/// How long it is waited for one hub that is looked after before the next one is: a store that hangs is left alone.
+pub const LOOK_AFTER_WAIT_MAX: Duration = Duration::from_secs(10);
+
 /// How often final deliveries are looked for that are kept no longer. They are kept for days.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -214,9 +224,9 @@ pub const DECIDED_NOTED_MAX: usize = 10_000;
 /// How often it is looked whether a hub does badly: shorter than any time after which somebody is told.
 pub const ALERT_LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// Most reads of stores for requests at once, of all hubs: less than the threads of a process that may block, of which
-/// some are left to names of hosts and to commands that work through the server.
-pub const READS_AT_ONCE_MAX: usize = 40;
+/// Most reads of stores for requests at once, of all hubs; one hub has half of them at most. Less than the threads of a
+/// process that may block, of which some are left to names of hosts and to commands that work through the server.
+pub const READS_AT_ONCE_MAX: usize = 64;
 
 /// Most looks at one hub that have not ended, by alerts and figures: a store that hangs takes no more threads.
 pub const LOOKS_AT_ONCE_MAX: usize = 3;

@@ -121,7 +121,7 @@ pub(crate) async fn enable_returned(desk: Arc<Desk>) {
     for id in desk.provided.returned.clone() {
         let (held, of) = (Arc::clone(&desk), id.clone());
         let look = move || held.delivering.with(|all| Ok(all.endpoint(&of)));
-        let Ok(Ok(Some(endpoint))) = tokio::task::spawn_blocking(look).await else { continue };
+        let Ok(Ok(Some(endpoint))) = desk.blocking(look).await else { continue };
         let report = desk.delivering.test(&endpoint).await;
         let held = Arc::clone(&desk);
         let enable = move || {
@@ -131,7 +131,7 @@ pub(crate) async fn enable_returned(desk: Arc<Desk>) {
             })
         };
         // One that cannot be reached stays disabled, and says so in the list of endpoints.
-        let _ = tokio::task::spawn_blocking(enable).await;
+        let _ = desk.blocking(enable).await;
     }
 }
 

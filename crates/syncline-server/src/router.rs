@@ -25,7 +25,7 @@ use crate::access::{Caller, Cookie, Role, TokenRow, next_auth, now_ms};
 use crate::asked::{Asked, Asker, Query, bearer, only};
 use crate::dashboard;
 use crate::hubs::{Desk, HubName};
-use crate::limits::{COMPRESSED_BYTES_MIN, CORS_TIME, REQUEST_TIME_MAX};
+use crate::limits::{COMPRESSED_BYTES_MIN, CORS_TIME};
 use crate::origin::Page;
 use crate::problem::{Problem, Refusal};
 use crate::rate::Quota;
@@ -41,6 +41,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CSRF: HeaderName = HeaderName::from_static("x-syncline-csrf");
 /// What opens what only cron jobs ask for. Source: spec 004.
 const CRON_SECRET: HeaderName = HeaderName::from_static("x-cron-secret");
+/// What is said of something that has begun, and takes longer than anybody waits for it.
+const MAY_STILL_FINISH: &str = "it goes on and may still be done; ask again with the same Idempotency-Key, or the \
+    same ids, and you learn what came of it";
 const RATE_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE: HeaderName = HeaderName::from_static("ratelimit");
 
@@ -162,12 +165,8 @@ async fn answer(
     let mut met = Met::default();
     let carried_out = carry_out(route, &state, params, request, &mut met);
     // A mistake of ours fails one request, and never the others.
-    let carried_out = AssertUnwindSafe(timeout(REQUEST_TIME_MAX, carried_out)).catch_unwind();
-    let answer = match carried_out.await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => Err(Refusal::RequestTimeout.into()),
-        Err(_) => Err(Refusal::ServerFault.into()),
-    };
+    let carried_out = AssertUnwindSafe(carried_out).catch_unwind().await;
+    let answer = carried_out.unwrap_or_else(|_| Err(Refusal::ServerFault.into()));
     let mut response = answer.unwrap_or_else(|problem| problem.into_response(&id));
     // A body that nobody read ends the connection, and whoever sends the next request shall know.
     if has_body && !met.is_let_in && version < Version::HTTP_2 {
@@ -245,29 +244,32 @@ async fn carry_out(
         return Err(Refusal::ServerStopping.into());
     }
     let place = match route.pace {
-        Pace::Works => Some(Arc::clone(&state.requests).try_acquire_owned()),
+        Pace::Works => Some(state.requests.try_enter(desk.label()).ok_or(Refusal::ServerBusy)?),
         Pace::Waits => None,
     };
-    let place = place.transpose().map_err(|_| Refusal::ServerBusy)?;
     let state = Arc::clone(state);
     let body = Mutex::new(body);
     let permit = permit(route, caller.as_ref(), &desk)?;
     let asker = Asker { state, desk, caller, permit };
     let asked = Asked { asker, params, query: query?, parts, body };
     met.is_let_in = true;
-    let open = asked.state.streams.upgrade();
+    let (open, time) = (asked.state.streams.upgrade(), asked.state.request_time);
     let handled = (route.handler)(asked);
     if route.method == Method::Get || place.is_none() {
-        return handled.await;
+        let handled = timeout(time, handled).await;
+        return handled.unwrap_or_else(|_| Err(Refusal::RequestTimeout.into()));
     }
-    // Whoever asked may leave at any point. What is carried out in several steps is not left half done for that, such as
-    // a token that is revoked and not yet in the audit, and a server that ends waits for it.
+    // Whoever asked may leave at any point, and waits so long at most. What is carried out in several steps is not left
+    // half done for that, such as a token that is made and not yet in the audit: it has its place until it has ended,
+    // and a server that ends waits for it.
     let to_its_end = async move {
         let _held = (place, open);
-        timeout(REQUEST_TIME_MAX, handled).await
+        handled.await
     };
-    let carried_out = tokio::spawn(to_its_end).await.map_err(|_| Refusal::ServerFault)?;
-    carried_out.map_err(|_| Refusal::RequestTimeout)?
+    match timeout(time, tokio::spawn(to_its_end)).await {
+        Ok(carried_out) => carried_out.map_err(|_| Refusal::ServerFault)?,
+        Err(_) => Err(Refusal::RequestTimeout.because(MAY_STILL_FINISH)),
+    }
 }
 
 /// Returns who asks, by what the route is opened with; nobody where nobody is asked.

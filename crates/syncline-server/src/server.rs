@@ -1,5 +1,6 @@
 //! Listening, connections and stopping.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -32,12 +33,14 @@ use crate::alerting::Alerting;
 use crate::hubs::{Desk, HubName, Hubs, OpenError, Opened};
 use crate::limits::{
     ACTIVITY_EVERY, FORGET_PAUSE, HEAD_BYTES_MAX, HEAD_TIME_MAX, LOOK_AFTER_EVERY,
-    RECEIVED_AT_ONCE_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX, SWEEP_EVERY,
+    LOOK_AFTER_WAIT_MAX, RECEIVED_AT_ONCE_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX,
+    SWEEP_EVERY,
 };
 use crate::loans::Loans;
 use crate::metrics::Metrics;
 use crate::provided::enable_returned;
 use crate::rate::Rates;
+use crate::room::Room;
 use crate::router;
 use crate::routes::forget_keys;
 use crate::settings::{Settings, UnsafeSetting};
@@ -132,7 +135,8 @@ impl Server {
             rates: Rates::new(settings.rate),
             origins: settings.origin_values()?,
             is_encrypted: tls.is_some(),
-            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            requests: Room::new(REQUESTS_MAX),
+            request_time: settings.request_time,
             receptions: Arc::new(Semaphore::new(RECEIVED_AT_ONCE_MAX)),
             stopping: stopping.clone(),
             streams: streams.downgrade(),
@@ -254,32 +258,30 @@ async fn sample(state: Arc<State>) {
     }
 }
 
-/// Has all hubs forget what their log tells of longer ago than it is kept, and write down which copies
-/// there are, until the server stops.
-async fn look_after(state: Arc<State>, (keep, keep_deliveries): (Retention, DeliveryRetention)) {
+/// What hubs keep of their logs, and of their deliveries.
+type Kept = (Retention, DeliveryRetention);
+
+/// Looks after all hubs, one after the other, until the server stops. One whose store hangs holds up no other for long,
+/// and is left alone until that is over.
+async fn look_after(state: Arc<State>, keep: Kept) {
     let mut stopping = state.stopping.clone();
     let mut swept: Option<Instant> = None;
+    let mut unfinished: BTreeMap<Box<str>, JoinHandle<()>> = BTreeMap::new();
     while !state.is_stopping() {
         let is_sweep_due = swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY);
         if is_sweep_due {
             swept = Some(Instant::now());
         }
+        unfinished.retain(|_, looking| !looking.is_finished());
         for desk in state.hubs.all() {
-            let held = Arc::clone(&desk);
-            let look = move || {
-                held.replicas.save(now_ms());
-                // Where it cannot be read the next look tells what this one has not.
-                let _ = held.look_undecided(now_ms());
-                held.activity.tally.save();
-            };
-            let _ = state.blocking(look).await;
-            if !keep.is_everything() {
-                forget(&state, &desk, keep).await;
+            let name: Box<str> = desk.label().into();
+            if unfinished.contains_key(&name) {
+                continue;
             }
-            forget_messages(&state, &desk).await;
-            if is_sweep_due {
-                sweep(&state, &desk, keep_deliveries).await;
-                forget_keys(&state, &desk).await;
+            let look = look_after_one(Arc::clone(&state), desk, keep, is_sweep_due);
+            let mut looking = tokio::spawn(look);
+            if timeout(LOOK_AFTER_WAIT_MAX, &mut looking).await.is_err() {
+                unfinished.insert(name, looking);
             }
         }
         // Nobody is left who could stop it.
@@ -289,12 +291,37 @@ async fn look_after(state: Arc<State>, (keep, keep_deliveries): (Retention, Deli
     }
 }
 
+/// Has a hub forget what its log tells of longer ago than it is kept, and write down which copies there are.
+async fn look_after_one(
+    state: Arc<State>,
+    desk: Arc<Desk>,
+    (keep, keep_deliveries): Kept,
+    is_sweep_due: bool,
+) {
+    let held = Arc::clone(&desk);
+    let look = move || {
+        held.replicas.save(now_ms());
+        // Where it cannot be read the next look tells what this one has not.
+        let _ = held.look_undecided(now_ms());
+        held.activity.tally.save();
+    };
+    let _ = desk.blocking(look).await;
+    if !keep.is_everything() {
+        forget(&state, &desk, keep).await;
+    }
+    forget_messages(&state, &desk).await;
+    if is_sweep_due {
+        sweep(&state, &desk, keep_deliveries).await;
+        forget_keys(&state, &desk).await;
+    }
+}
+
 /// Has a hub forget deliveries that are kept no longer, piece by piece. Where that fails it is tried again with the
 /// next turn.
 async fn sweep(state: &Arc<State>, desk: &Arc<Desk>, keep: DeliveryRetention) {
     let of = Arc::clone(desk);
     let list = move || of.delivering.with(|all| Ok(all.dispatch().endpoints().cloned().collect()));
-    let Ok(Ok(endpoints)) = state.blocking(list).await else { return };
+    let Ok(Ok(endpoints)) = desk.blocking(list).await else { return };
     let endpoints: Vec<EndpointId> = endpoints;
     for endpoint in endpoints {
         let mut after = Some(Position(0));
@@ -304,7 +331,7 @@ async fn sweep(state: &Arc<State>, desk: &Arc<Desk>, keep: DeliveryRetention) {
             let (of, endpoint) = (Arc::clone(desk), endpoint.clone());
             let sweep =
                 move || of.delivering.with(|all| all.sweep(now_ms(), &endpoint, from, keep));
-            after = state.blocking(sweep).await.ok().and_then(Result::ok).flatten();
+            after = desk.blocking(sweep).await.ok().and_then(Result::ok).flatten();
             if after.is_some() {
                 sleep(FORGET_PAUSE).await;
             }
@@ -317,7 +344,7 @@ async fn sweep(state: &Arc<State>, desk: &Arc<Desk>, keep: DeliveryRetention) {
 async fn forget_messages(state: &Arc<State>, desk: &Arc<Desk>) {
     loop {
         let of = Arc::clone(desk);
-        let forgotten = state.blocking(move || of.served.forget_messages(now_ms() / 1_000)).await;
+        let forgotten = desk.blocking(move || of.served.forget_messages(now_ms() / 1_000)).await;
         if !matches!(forgotten, Ok(Ok(true))) || state.is_stopping() {
             break;
         }
@@ -335,7 +362,7 @@ async fn forget(state: &Arc<State>, desk: &Arc<Desk>, keep: Retention) {
             let keep = Retention { needed_behind: needed_behind.ok()?, ..keep };
             of.served.forget(keep).ok()
         };
-        let forgotten = state.blocking(forget).await;
+        let forgotten = desk.blocking(forget).await;
         if !matches!(forgotten, Ok(Some(forgotten)) if forgotten.more) || state.is_stopping() {
             break;
         }

@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::access::IssuerSettings;
 use crate::alerting::AlertSettings;
 use crate::application::{AppError, AppSettings};
-use crate::limits::{BACKUP_EVERY, CONNECTIONS_MAX, RATE_REQUESTS, RATE_WINDOW};
+use crate::limits::{BACKUP_EVERY, CONNECTIONS_MAX, RATE_REQUESTS, RATE_WINDOW, REQUEST_TIME_MAX};
 use crate::rate::Rate;
 
 /// How a server is started.
@@ -54,6 +54,8 @@ pub struct Settings {
     pub connections: usize,
     /// How many requests one token may make.
     pub rate: Rate,
+    /// How long anybody waits for an answer at most. What a request has begun goes on.
+    pub request_time: Duration,
     /// Where events may be delivered to.
     pub sending: Guard,
     /// The application that the environment names.
@@ -177,6 +179,7 @@ impl Settings {
             roles: BTreeMap::new(),
             connections: CONNECTIONS_MAX,
             rate: Rate { requests: RATE_REQUESTS, window: RATE_WINDOW },
+            request_time: REQUEST_TIME_MAX,
             sending: Guard::default(),
             application: AppSettings::default(),
             alerts: AlertSettings::default(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::http::HeaderValue;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -13,6 +13,7 @@ use crate::alerting::Alerting;
 use crate::hubs::Hubs;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
+use crate::room::Room;
 
 /// What all requests of one server share.
 pub(crate) struct State {
@@ -29,7 +30,9 @@ pub(crate) struct State {
     /// Whether the server encrypts.
     pub(crate) is_encrypted: bool,
     /// Requests that may be under way.
-    pub(crate) requests: Arc<Semaphore>,
+    pub(crate) requests: Room,
+    /// How long anybody waits for an answer at most.
+    pub(crate) request_time: Duration,
     /// Webhooks that may be read at once.
     pub(crate) receptions: Arc<Semaphore>,
     /// Turns true once the server stops.
@@ -61,14 +64,5 @@ impl State {
     /// Returns whether the server is about to stop.
     pub(crate) fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
-    }
-
-    /// Runs what blocks, such as a read of the store, where that is no harm.
-    pub(crate) async fn blocking<T: Send + 'static>(
-        self: &Arc<Self>,
-        task: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, crate::problem::Problem> {
-        let done = crate::apart::blocking(task).await;
-        done.map_err(|_| crate::problem::Refusal::ServerFault.into())
     }
 }

@@ -1,6 +1,6 @@
 //! Which events are sent and what of them, where their endpoint has settled an expression for that.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use syncline_engine::deliver::{EventRef, Settings};
 use syncline_hub::served::deliver::Content;
@@ -10,12 +10,13 @@ use syncline_policy::{
     TransformationFailure,
 };
 use syncline_protocol::time::format_time;
-use tokio::sync::Semaphore;
 
+use crate::apart::within;
 use crate::limits::TRANSFORMED_AT_ONCE;
+use crate::room::Room;
 
 /// Who may compute at once, of all hubs: the rest of the server goes on meanwhile.
-static ROOM: Semaphore = Semaphore::const_new(TRANSFORMED_AT_ONCE);
+static ROOM: LazyLock<Room> = LazyLock::new(|| Room::new(TRANSFORMED_AT_ONCE));
 
 /// Returns the transformation of an endpoint, if it has one.
 pub(crate) fn transformation_of(
@@ -46,54 +47,60 @@ pub(crate) fn seen(event: &EventRef, content: &Content) -> Json {
 
 /// Returns whether an event is chosen, beside everything else that goes on.
 ///
+/// - `hub`: whose share of the room that takes.
+///
 /// # Errors
 ///
 /// [`EventFilterFailure`]; of the same event the same.
 pub(crate) async fn chosen(
+    hub: &str,
     filter: &EventFilter,
     event: &Arc<EventRef>,
     content: &Arc<Content>,
 ) -> Result<bool, EventFilterFailure> {
     let (event, content) = (Arc::clone(event), Arc::clone(content));
-    is_chosen(filter, move || seen(&event, &content)).await
+    is_chosen(hub, filter, move || seen(&event, &content)).await
 }
 
 /// As [`chosen`], with an event that is made there, too.
 pub(crate) async fn is_chosen(
+    hub: &str,
     filter: &EventFilter,
     event: impl FnOnce() -> Json + Send + 'static,
 ) -> Result<bool, EventFilterFailure> {
-    let _room = ROOM.acquire().await;
     let filter = filter.clone();
-    let judge = tokio::task::spawn_blocking(move || filter.chooses(&event()));
+    let judge = within(&ROOM, hub, move || filter.chooses(&event()));
     // One that makes the evaluator panic has failed.
     judge.await.unwrap_or(Err(TransformationFailure::Failed.into()))
 }
 
 /// Makes what is sent of an event, beside everything else that goes on.
 ///
+/// - `hub`: whose share of the room that takes.
+///
 /// # Errors
 ///
 /// [`TransformationFailure`]; of the same event the same.
 pub(crate) async fn transformed(
+    hub: &str,
     transformation: &Transformation,
     event: &Arc<EventRef>,
     content: &Arc<Content>,
 ) -> Result<Content, TransformationFailure> {
     let (event, content) = (Arc::clone(event), Arc::clone(content));
     let told = Content::clone(&content);
-    let data = applied(transformation, move || seen(&event, &content)).await?;
+    let data = applied(hub, transformation, move || seen(&event, &content)).await?;
     Ok(Content { data: data.to_compact_string().into(), ..told })
 }
 
 /// As [`transformed`], with an event that is made there, too.
 pub(crate) async fn applied(
+    hub: &str,
     transformation: &Transformation,
     event: impl FnOnce() -> Json + Send + 'static,
 ) -> Result<Json, TransformationFailure> {
-    let _room = ROOM.acquire().await;
     let transformation = transformation.clone();
-    let apply = tokio::task::spawn_blocking(move || transformation.apply(&event()));
+    let apply = within(&ROOM, hub, move || transformation.apply(&event()));
     // One that makes the evaluator panic has failed.
     apply.await.unwrap_or(Err(TransformationFailure::Failed))
 }

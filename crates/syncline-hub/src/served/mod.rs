@@ -60,7 +60,7 @@ pub use page::{Limits, Paged};
 pub use push::{Done, Pushed};
 pub use read::{RecordList, RecordNow};
 pub use receive::{Heard, ReceiveDone, Receiving, Reception};
-pub use requests::ForgottenRequests;
+pub use requests::{ForgottenRequests, KeptRequest};
 pub use serving::{Served, Serving};
 pub use stretch::LogStretch;
 pub use tokens::ToldTokens;

@@ -15,6 +15,21 @@ use crate::limits::RECEIVED_FORGOTTEN_AT_ONCE;
 /// such sign.
 const MEMORY: &str = "idempotency_keys";
 
+/// What is to be remembered of the key of a request, with what the request does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRequest {
+    /// The key.
+    pub key: RecordId,
+    /// What is remembered of it.
+    pub row: Vec<u8>,
+}
+
+impl KeptRequest {
+    pub(super) fn put(self, batch: &mut Batch) {
+        batch.put(key_of(&self.key), self.row);
+    }
+}
+
 /// What was forgotten of requests at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ForgottenRequests {
@@ -41,7 +56,7 @@ impl Served {
     /// [`ServeError`] if it cannot be stored.
     pub fn keep_request(&self, key: &RecordId, row: Vec<u8>) -> Result<(), ServeError> {
         let mut batch = Batch::new();
-        batch.put(key_of(key), row);
+        KeptRequest { key: key.clone(), row }.put(&mut batch);
         self.commit_rows(batch)
     }
 

@@ -13,7 +13,7 @@ use syncline_engine::event::Event;
 use syncline_engine::operate::Entities;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_hub::served::deliver::{Deliveries, DeliveryError, DeliveryRetention, Parcel, Sought};
-use syncline_hub::served::{Emission, Served};
+use syncline_hub::served::{Emission, KeptRequest, Served};
 use syncline_hub::{Actor, Hub, HubOptions};
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_model::id::{
@@ -64,12 +64,16 @@ impl World {
     }
 
     pub(crate) fn add_at(&mut self, id: &str, url: &str, types: &str) -> Result<(), DeliveryError> {
+        let row = Self::row(url, types);
+        self.all.create(self.now_ms, &endpoint(id), row, &Actor::default())
+    }
+
+    fn row(url: &str, types: &str) -> EndpointRow {
         let mut settings = Settings::new(url);
         settings.filter = Filter::new([types]).unwrap();
         let text = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".into();
         let secret = StoredSecret { kind: SecretKind::Hmac, text, since_ms: 0, until_ms: None };
-        let row = EndpointRow { created_ms: 0, is_removed: false, settings, secrets: vec![secret] };
-        self.all.create(self.now_ms, &endpoint(id), row, &Actor::default())
+        EndpointRow { created_ms: 0, is_removed: false, settings, secrets: vec![secret] }
     }
 
     /// Returns what writes a value into a record.
@@ -225,7 +229,7 @@ fn a_row_that_cannot_be_read_is_left_out_of_a_replay_and_its_endpoint_goes_on() 
         let (now_ms, actor) = (world.now_ms, Actor::default());
         let id = format!("replay-{}", selection.past.len());
         let from = (now_ms, selection);
-        world.all.begin_replay(&id, from, (stretches, &counted), &actor).unwrap();
+        world.all.begin_replay(&id, from, (stretches, &counted), (&actor, None)).unwrap();
         for _ in 0..20 {
             world.drain();
             world.now_ms += 1_000;
@@ -284,7 +288,7 @@ fn what_was_delivered_and_is_kept_no_longer_is_not_missed() {
         let (now_ms, actor) = (world.now_ms, Actor::default());
         let from = (now_ms, selection.clone());
         let id = format!("replay-{round}");
-        world.all.begin_replay(&id, from, (stretches, &counted), &actor).unwrap();
+        world.all.begin_replay(&id, from, (stretches, &counted), (&actor, None)).unwrap();
         for _ in 0..20 {
             world.drain();
             world.now_ms += 1_000;
@@ -299,6 +303,41 @@ fn what_was_delivered_and_is_kept_no_longer_is_not_missed() {
 }
 
 /// Of an update the log says what has changed, and what is sent is the record.
+/// Requirement H17.
+#[test]
+fn the_key_of_a_request_is_remembered_with_what_it_has_made_and_with_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::open(folder.path());
+    let key = |name: &str| RecordId::new(name).unwrap();
+    let kept = |name: &str| Some(KeptRequest { key: key(name), row: b"done".to_vec() });
+    let row = || World::row("https://shop.example.org/", "*");
+    let (now_ms, actor) = (world.now_ms, Actor::default());
+    let make = |world: &mut World, name: &str| {
+        world.all.create_once(now_ms, &endpoint("shop"), row(), &actor, kept(name))
+    };
+    make(&mut world, "k-1").unwrap();
+    assert!(matches!(make(&mut world, "k-2"), Err(DeliveryError::Exists)));
+    let selection = || Selection {
+        from_ms: 0,
+        to_ms: u64::MAX,
+        types: Filter::all(),
+        past: BTreeSet::from([Past::Dead]),
+    };
+    let stretches = world.all.stretches(&[endpoint("shop")]).unwrap();
+    let counted = world.served.count_deliveries(&selection(), stretches.clone()).unwrap();
+    for name in ["k-3", "k-4"] {
+        let (from, of) = ((now_ms, selection()), (stretches.clone(), &counted));
+        world.all.begin_replay("replay", from, of, (&actor, kept(name))).unwrap();
+    }
+    world.close();
+    let world = World::open(folder.path());
+    for (name, is_kept) in [("k-1", true), ("k-2", false), ("k-3", true), ("k-4", false)] {
+        let found = world.served.kept_request(&key(name)).unwrap();
+        assert_eq!(found.as_deref(), is_kept.then_some(&b"done"[..]), "{name}");
+    }
+    world.close();
+}
+
 #[test]
 fn large_records_whose_updates_are_sent_have_a_bound_in_memory_and_are_all_sent() {
     let folder = tempfile::tempdir().unwrap();

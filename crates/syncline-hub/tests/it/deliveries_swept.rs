@@ -77,7 +77,10 @@ fn a_replay_sends_all_that_was_missed_though_deliveries_are_deleted_meanwhile() 
         let counted = world.served.count_deliveries(&selection, stretches.clone()).unwrap();
         assert_eq!((counted.count, counted.not_kept), (RECORDS_BEFORE, 0));
         let from = (world.now_ms, selection);
-        world.all.begin_replay("all", from, (stretches, &counted), &Actor::default()).unwrap();
+        world
+            .all
+            .begin_replay("all", from, (stretches, &counted), (&Actor::default(), None))
+            .unwrap();
         pass(&mut world, 5);
         let sent = world.count("shop") as u64 - had;
         let looked_at = world.all.replays()[0].1.parts[0].taken;

@@ -93,11 +93,11 @@ fn number(object: &Object, key: &str) -> Option<Option<u64>> {
     Some(Some(u64::try_from(number).ok()?))
 }
 
-/// Replaces the rows; answers what was written. It is on disk when this returns.
+/// Replaces the rows. They are on disk when this returns.
 pub(super) fn write<'r>(
     folder: &Path,
     rows: impl Iterator<Item = &'r TokenRow>,
-) -> Result<Vec<u8>, FileError> {
+) -> Result<(), FileError> {
     let rows = rows.map(|row| {
         let mut document = Object::new();
         document.insert("id", &*row.id);
@@ -120,9 +120,7 @@ pub(super) fn write<'r>(
     });
     let tokens = Json::Array(rows.collect());
     let document = object([("version", VERSION.into()), ("tokens", tokens)]);
-    let bytes = document.to_pretty_string().into_bytes();
-    replace(&folder.join(FILE), &bytes)?;
-    Ok(bytes)
+    Ok(replace(&folder.join(FILE), document.to_pretty_string().as_bytes())?)
 }
 
 /// Writes a secret for the owner of the folder. It is on disk when this returns.

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use syncline_hub::served::Served;
+use syncline_hub::Actor;
+use syncline_hub::served::{ServeError, Served};
 use syncline_model::base64url;
 use syncline_model::id::ClientId;
 use syncline_model::json::Object;
+use syncline_protocol::time::format_time;
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -48,6 +53,21 @@ impl TokenRow {
     /// Returns whether it is worth something at a time.
     pub(crate) fn is_good(&self, now_ms: u64) -> bool {
         self.expires_ms.is_none_or(|expires_ms| now_ms < expires_ms)
+    }
+
+    /// Returns what the audit says of it: its id and what it may do, never its text.
+    pub(crate) fn details(&self) -> Object {
+        let mut details = Object::new();
+        details.insert("token", &*self.id);
+        details.insert("name", &*self.name);
+        details.insert("role", self.role.as_str());
+        if let Some(client) = &self.client {
+            details.insert("client", client.as_str());
+        }
+        if let Some(expires_ms) = self.expires_ms {
+            details.insert("expires", format_time(expires_ms));
+        }
+        details
     }
 }
 
@@ -101,14 +121,28 @@ pub(crate) struct NewToken {
 /// Tokens by id.
 type Rows = BTreeMap<Box<str>, Arc<TokenRow>>;
 
-/// The access tokens of one hub. Every change of them is on disk before it counts.
+/// What is known of the tokens of a hub.
+#[derive(Clone, Default)]
+struct Known {
+    /// Those that there are.
+    rows: Rows,
+    /// Those that were revoked, and are still on disk.
+    ended: Rows,
+}
+
+/// The access tokens of one hub. A new one is on disk before it counts; one that is revoked is worth nothing from then
+/// on, whatever the disk does.
 pub(crate) struct Tokens {
     folder: PathBuf,
     /// Whose backups they are to be in.
     keeper: Option<Served>,
-    /// Held by who changes them.
+    known: RwLock<Known>,
+    /// Held by who writes them into their file.
     writing: Mutex<()>,
-    rows: RwLock<Rows>,
+    /// Held by who hands them to the hub.
+    keeping: Mutex<()>,
+    /// Whether the hub has still to be handed what is in the file.
+    is_unkept: AtomicBool,
     /// Counts revocations; open connections look again once it moves.
     revoked: watch::Sender<u64>,
 }
@@ -122,6 +156,9 @@ pub(crate) enum TokensError {
     /// There are as many as there may be.
     #[error("there are {TOKENS_MAX} access tokens; revoke some")]
     Full,
+    /// The audit cannot tell of one that would be made.
+    #[error(transparent)]
+    Audit(#[from] ServeError),
     /// The machine gives no random numbers.
     #[error("the machine gives no random numbers")]
     Random,
@@ -133,9 +170,12 @@ impl Tokens {
     ///
     /// The hub keeps them, too, and so do its backups: a hub that was restored still knows its clients. Its
     /// admin is a new one, whose token is beside its store.
+    ///
+    /// - `maker`: who makes an admin where there is none, for the audit.
     pub(crate) fn open(
         folder: &Path,
         keeper: Option<Served>,
+        maker: &Actor,
     ) -> Result<(Self, Option<String>), TokensError> {
         let written = file::read(folder)?;
         let kept = keeper.as_ref().and_then(|served| served.kept_tokens().ok().flatten());
@@ -147,14 +187,14 @@ impl Tokens {
         let tokens = Self {
             folder: folder.to_owned(),
             keeper,
+            known: RwLock::new(Known { rows, ended: Rows::new() }),
             writing: Mutex::default(),
-            rows: RwLock::new(rows),
+            keeping: Mutex::default(),
+            is_unkept: AtomicBool::new(kept != written),
             revoked: watch::Sender::new(0),
         };
         if !tokens.list().is_empty() && !is_restored {
-            if kept != written {
-                tokens.keep(written.unwrap_or_default());
-            }
+            tokens.keep();
             return Ok((tokens, None));
         }
         let first = NewToken {
@@ -167,14 +207,29 @@ impl Tokens {
         // Its text first: a row whose text nobody has would lock everybody out.
         let (row, text) = Self::make(first)?;
         file::write_secret(&folder.join(ADMIN_FILE), &text)?;
+        if let Some(served) = &tokens.keeper {
+            // What a crash cuts off here the audit knows of, and never less than was made: the next start makes another.
+            served.note_access("TOKEN_CREATED", maker, row.details())?;
+        }
         tokens.insert(row)?;
+        tokens.keep();
         Ok((tokens, Some(text)))
     }
 
-    /// Hands them to the hub. What it does not take it is handed with the next start.
-    fn keep(&self, written: Vec<u8>) {
-        if let Some(served) = &self.keeper {
-            let _ = served.keep_tokens(written);
+    /// Hands the hub what is in the file, if that has changed; blocks. Where somebody does so already it is handed that
+    /// by them. What it does not take it is handed with the next start.
+    pub(crate) fn keep(&self) {
+        let Some(served) = &self.keeper else { return };
+        while self.is_unkept.load(Ordering::SeqCst) {
+            let _keeping = match self.keeping.try_lock() {
+                Ok(keeping) => keeping,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            self.is_unkept.store(false, Ordering::SeqCst);
+            if let Ok(Some(written)) = file::read(&self.folder) {
+                let _ = served.keep_tokens(written);
+            }
         }
     }
 
@@ -197,33 +252,54 @@ impl Tokens {
         Ok((row, text))
     }
 
-    /// Makes a token; its text is answered once and never again.
+    /// Makes a token; its text is answered once and never again. Blocks.
     pub(crate) fn add(&self, new: NewToken) -> Result<(Arc<TokenRow>, String), TokensError> {
         let (row, text) = Self::make(new)?;
-        Ok((self.insert(row)?, text))
+        let row = self.insert(row)?;
+        self.keep();
+        Ok((row, text))
     }
 
     fn insert(&self, row: TokenRow) -> Result<Arc<TokenRow>, TokensError> {
         let row = Arc::new(row);
         let _writing = self.writing();
-        let mut changed = self.rows().clone();
-        if changed.len() >= TOKENS_MAX {
+        let mut changed = self.known().clone();
+        if changed.rows.len() >= TOKENS_MAX {
             return Err(TokensError::Full);
         }
-        changed.insert(row.id.clone(), Arc::clone(&row));
-        let written = self.write(changed)?;
-        self.keep(written);
+        changed.rows.insert(row.id.clone(), Arc::clone(&row));
+        self.write(&changed)?;
+        self.known_mut().rows.insert(row.id.clone(), Arc::clone(&row));
         Ok(row)
     }
 
-    /// Revokes a token; answers which one, if there was one. Connections that were opened with it are told.
-    pub(crate) fn revoke(&self, id: &str) -> Result<Option<Arc<TokenRow>>, TokensError> {
-        let _writing = self.writing();
-        let mut changed = self.rows().clone();
-        let Some(revoked) = changed.remove(id) else { return Ok(None) };
-        let written = self.write(changed)?;
+    /// Ends a token, and answers which one, if there is one: it is worth nothing from now on, and connections that were
+    /// opened with it are told. Waits for nothing; [`Tokens::settle`] has it end for good.
+    pub(crate) fn end(&self, id: &str) -> Option<Arc<TokenRow>> {
+        let mut known = self.known_mut();
+        let Some(row) = known.rows.remove(id) else {
+            // It has ended before, and the disk does not know.
+            return known.ended.get(id).map(Arc::clone);
+        };
+        known.ended.insert(row.id.clone(), Arc::clone(&row));
+        drop(known);
         self.look_again();
-        self.keep(written);
+        Some(row)
+    }
+
+    /// Takes off the disk what has ended; blocks.
+    pub(crate) fn settle(&self) -> Result<(), TokensError> {
+        let _writing = self.writing();
+        let known = self.known().clone();
+        // Who came before may have done it.
+        if known.ended.is_empty() { Ok(()) } else { self.write(&known) }
+    }
+
+    /// Revokes a token; blocks.
+    pub(crate) fn revoke(&self, id: &str) -> Result<Option<Arc<TokenRow>>, TokensError> {
+        let Some(revoked) = self.end(id) else { return Ok(None) };
+        self.settle()?;
+        self.keep();
         Ok(Some(revoked))
     }
 
@@ -231,27 +307,32 @@ impl Tokens {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn rows(&self) -> RwLockReadGuard<'_, Rows> {
-        self.rows.read().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes other tokens in the place of those there are, and answers what is written. Whoever asks for one meanwhile
-    /// waits for no disk: a store may hang for long.
-    fn write(&self, changed: Rows) -> Result<Vec<u8>, TokensError> {
-        let written = file::write(&self.folder, changed.values().map(AsRef::as_ref))?;
-        *self.rows.write().unwrap_or_else(PoisonError::into_inner) = changed;
-        Ok(written)
+    fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the tokens there are into their file. Whoever asks for one meanwhile waits for no disk: it may hang for
+    /// long.
+    fn write(&self, known: &Known) -> Result<(), TokensError> {
+        file::write(&self.folder, known.rows.values().map(AsRef::as_ref))?;
+        self.is_unkept.store(true, Ordering::SeqCst);
+        self.known_mut().ended.retain(|id, _| !known.ended.contains_key(id));
+        Ok(())
     }
 
     /// Returns all tokens, those that have expired included, by id.
     pub(crate) fn list(&self) -> Vec<Arc<TokenRow>> {
-        self.rows().values().map(Arc::clone).collect()
+        self.known().rows.values().map(Arc::clone).collect()
     }
 
     /// Returns who a token is of, if it is one of this hub and good now.
     pub(crate) fn find(&self, text: &str) -> Option<Caller> {
         let (id, _) = text.strip_prefix(PREFIX)?.split_once('_')?;
-        let token = Arc::clone(self.rows().get(id)?);
+        let token = Arc::clone(self.known().rows.get(id)?);
         // Two hashes are compared in constant time.
         let is_it = token.hash == Some(blake3::hash(text.as_bytes()));
         (is_it && token.is_good(now_ms())).then(|| Caller::by_token(token))
@@ -263,9 +344,9 @@ impl Tokens {
             return token.is_good(now_ms());
         }
         let now_ms = now_ms();
-        let rows = self.rows();
-        let is_kept =
-            rows.get(&token.id).is_some_and(|row| row.hash == token.hash && row.is_good(now_ms));
+        let known = self.known();
+        let row = known.rows.get(&token.id);
+        let is_kept = row.is_some_and(|row| row.hash == token.hash && row.is_good(now_ms));
         // That of a session ends before the token itself.
         is_kept && token.is_good(now_ms)
     }
@@ -310,29 +391,33 @@ mod tests {
         NewToken { name: name.into(), role: Role::Client, client: None, expires_ms, claims }
     }
 
+    fn opened(folder: &Path) -> Result<(Tokens, Option<String>), TokensError> {
+        Tokens::open(folder, None, &Actor::default())
+    }
+
     #[test]
     fn the_first_start_makes_an_admin_and_the_second_does_not() {
         let folder = tempfile::tempdir().unwrap();
-        let (tokens, text) = Tokens::open(folder.path(), None).unwrap();
+        let (tokens, text) = opened(folder.path()).unwrap();
         let text = text.unwrap();
         let caller = tokens.find(&text).unwrap();
         assert_eq!((caller.token.role, &*caller.token.name), (Role::Admin, "admin"));
         let written = std::fs::read_to_string(folder.path().join(ADMIN_FILE)).unwrap();
         assert_eq!(written.trim(), text);
-        let (again, none) = Tokens::open(folder.path(), None).unwrap();
+        let (again, none) = opened(folder.path()).unwrap();
         assert!(none.is_none() && again.find(&text).is_some());
     }
 
     #[test]
     fn only_the_very_text_is_a_token() {
         let folder = tempfile::tempdir().unwrap();
-        let (tokens, admin) = Tokens::open(folder.path(), None).unwrap();
+        let (tokens, admin) = opened(folder.path()).unwrap();
         let admin = admin.unwrap();
         let (_, text) = tokens.add(client("phone", None)).unwrap();
         let (_, expired) = tokens.add(client("old", Some(1))).unwrap();
         assert!(tokens.find(&text).is_some());
         let other = tempfile::tempdir().unwrap();
-        let (_, foreign) = Tokens::open(other.path(), None).unwrap();
+        let (_, foreign) = opened(other.path()).unwrap();
         let admin_id = admin.split('_').nth(1).unwrap();
         let secret = text.split('_').nth(2).unwrap();
         let forged = [
@@ -357,19 +442,19 @@ mod tests {
     #[test]
     fn claims_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let (tokens, _) = Tokens::open(folder.path(), None).unwrap();
+        let (tokens, _) = opened(folder.path()).unwrap();
         let mut claims = Object::new();
         claims.insert("project", "p1");
         let (_, text) =
             tokens.add(NewToken { claims: claims.clone(), ..client("phone", None) }).unwrap();
-        let (again, _) = Tokens::open(folder.path(), None).unwrap();
+        let (again, _) = opened(folder.path()).unwrap();
         assert_eq!(again.find(&text).unwrap().token.claims, claims);
     }
 
     #[test]
     fn what_was_revoked_is_gone_for_good() {
         let folder = tempfile::tempdir().unwrap();
-        let (tokens, _) = Tokens::open(folder.path(), None).unwrap();
+        let (tokens, _) = opened(folder.path()).unwrap();
         let (row, text) = tokens.add(client("phone", None)).unwrap();
         let mut revocations = tokens.revocations();
         assert!(tokens.is_still_good(&row));
@@ -379,8 +464,31 @@ mod tests {
         assert!(!tokens.is_still_good(&row) && tokens.find(&text).is_none());
         assert!(revocations.has_changed().unwrap());
         assert_eq!(*revocations.borrow_and_update(), 1);
-        let (again, _) = Tokens::open(folder.path(), None).unwrap();
+        let (again, _) = opened(folder.path()).unwrap();
         assert!(again.find(&text).is_none());
         assert_eq!(again.list().len(), 1);
+    }
+
+    #[test]
+    fn what_was_revoked_is_worth_nothing_also_where_the_disk_does_not_take_it_and_can_be_revoked_again()
+     {
+        let folder = tempfile::tempdir().unwrap();
+        let (tokens, _) = opened(folder.path()).unwrap();
+        let (row, text) = tokens.add(client("phone", None)).unwrap();
+        let (other, _) = tokens.add(client("tablet", None)).unwrap();
+        // What is to be written first is a folder that is in the way.
+        let in_the_way = folder.path().join("tokens.new");
+        std::fs::create_dir_all(in_the_way.join("held")).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(tokens.revoke(&row.id), Err(TokensError::File(_))));
+            assert!(tokens.find(&text).is_none() && !tokens.is_still_good(&row));
+            assert_eq!(tokens.list().len(), 2);
+        }
+        assert!(opened(folder.path()).unwrap().0.find(&text).is_some(), "the disk does not know");
+        std::fs::remove_dir_all(&in_the_way).unwrap();
+        // Whatever is written next takes it off.
+        assert!(tokens.revoke(&other.id).unwrap().is_some());
+        assert!(opened(folder.path()).unwrap().0.find(&text).is_none());
+        assert!(tokens.revoke(&row.id).unwrap().is_none());
     }
 }

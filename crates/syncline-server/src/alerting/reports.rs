@@ -63,7 +63,9 @@ impl Alerting {
     ) -> Option<Result<(), String>> {
         let mut stopping = state.stopping.clone();
         let of = Arc::clone(state);
-        let Ok((subject, text)) = state.blocking(move || written(&of, due)).await else {
+        let Ok((subject, text)) =
+            state.hubs.default_desk().blocking(move || written(&of, due)).await
+        else {
             return Some(Err("it could not be written".to_owned()));
         };
         // A receiver knows by it one that comes twice.

@@ -1,6 +1,6 @@
 //! Who looks at the hubs, and hands on what is to be told.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,11 +31,21 @@ pub(crate) struct Alerting {
     pub(super) memory: Memory,
     /// Where that is written.
     writing: Apart,
-    /// What is too bad, as of the latest look.
-    lit: Mutex<Vec<Lit>>,
+    latest: Mutex<Latest>,
     /// What could not be told, for the terminal.
     problems: Mutex<VecDeque<String>>,
 }
+
+/// What the latest look at all hubs has shown.
+struct Latest {
+    /// What is too bad.
+    lit: Vec<Lit>,
+    /// When each hub was looked at, by what it is called, in milliseconds since the Unix epoch.
+    looked_ms: BTreeMap<String, u64>,
+}
+
+/// Something of a hub that is too bad, and who was told, and how that went.
+type LitAndTold = (Lit, Vec<(String, Told)>);
 
 impl Alerting {
     pub(crate) fn new(settings: &Settings) -> Self {
@@ -45,15 +55,21 @@ impl Alerting {
         let memory = Memory::open(&settings.data);
         let alerts = settings.alerts.clone();
         // What was too bad when the server ended is so until it is looked at.
-        let lit = Mutex::new(Alerts::new(alerts.rules.clone(), memory.fired()).lit());
+        let lit = Alerts::new(alerts.rules.clone(), memory.fired()).lit();
+        let latest = Mutex::new(Latest { lit, looked_ms: BTreeMap::new() });
         let writing = Apart::new("syncline-alerts", LOOKS_AT_ONCE_MAX);
         let problems = Mutex::default();
-        Self { settings: alerts, sender, guard, memory, writing, lit, problems }
+        Self { settings: alerts, sender, guard, memory, writing, latest, problems }
     }
 
-    /// Returns what of a hub is too bad, each with who was told, and how that went.
-    pub(crate) fn of_hub(&self, hub: &str) -> Vec<(Lit, Vec<(String, Told)>)> {
-        let lit = self.lit.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    /// Returns when a hub was looked at, in milliseconds since the Unix epoch, and nothing before the first look after a
+    /// start; and what of it is too bad, each with who was told, and how that went.
+    pub(crate) fn of_hub(&self, hub: &str) -> (Option<u64>, Vec<LitAndTold>) {
+        let (looked_ms, lit) = {
+            let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+            let lit = latest.lit.iter().filter(|lit| lit.hub == hub).cloned();
+            (latest.looked_ms.get(hub).copied(), lit.collect::<Vec<Lit>>())
+        };
         let told = |lit: Lit| {
             let mut told = self.memory.told_of(hub, lit.kind);
             for receiver in self.settings.receivers.iter().filter(|_| lit.is_fired) {
@@ -65,7 +81,7 @@ impl Alerting {
             }
             (lit, told)
         };
-        lit.into_iter().filter(|lit| lit.hub == hub).map(told).collect()
+        (looked_ms, lit.into_iter().map(told).collect())
     }
 
     /// Returns how often hubs are looked at.
@@ -126,12 +142,14 @@ impl Alerting {
             let desks = state.hubs.all();
             let labels: Vec<&str> = desks.iter().map(|desk| desk.label()).collect();
             alerts.handle_hubs(now_ms(), &labels);
+            let mut looked_ms = BTreeMap::new();
             for desk in &desks {
                 let of = Arc::clone(desk);
                 // One whose store hangs holds up the looks at no other, and what is known without it is judged.
                 let looked = timeout(ALERT_LOOK_MAX, desk.looks.run(move || looked(&of))).await;
                 let measures = measured(desk, looked.ok().flatten().unwrap_or_default());
                 alerts.handle_measures(desk.label(), now_ms(), &measures);
+                looked_ms.insert(desk.label().to_owned(), now_ms());
             }
             let fired = alerts.fired();
             let lit: Vec<(String, Kind)> =
@@ -145,7 +163,8 @@ impl Alerting {
                     self.queue(receiver, queue, &alarm);
                 }
             }
-            *self.lit.lock().unwrap_or_else(PoisonError::into_inner) = alerts.lit();
+            *self.latest.lock().unwrap_or_else(PoisonError::into_inner) =
+                Latest { lit: alerts.lit(), looked_ms };
             if is_new {
                 let _ = timeout(ALERT_LOOK_MAX, self.save()).await;
             }

@@ -32,7 +32,7 @@ impl From<Failure> for Unsent {
 
 /// Makes an attempt.
 pub(super) async fn attempt(parcel: &Parcel, way: &Way, source: &str) -> Report {
-    let made = match content(parcel, way).await {
+    let made = match content(parcel, way, source).await {
         Ok(content) => request(parcel, &content, way, source).map_err(Unsent::from),
         Err(unsent) => Err(unsent),
     };
@@ -54,13 +54,13 @@ pub(super) async fn attempt(parcel: &Parcel, way: &Way, source: &str) -> Report 
 }
 
 /// Returns what is said of the event at this endpoint, if anything is.
-async fn content(parcel: &Parcel, way: &Way) -> Result<Arc<Content>, Unsent> {
+async fn content(parcel: &Parcel, way: &Way, source: &str) -> Result<Arc<Content>, Unsent> {
     let content = parcel.content.as_ref().map_err(|failure| Unsent::from(*failure))?;
     let event = &parcel.sending.event;
     match &way.filter {
         None => {}
         Some(Err(error)) => return Err(Unsent::Failed(Failure::FilterFailed, error.to_string())),
-        Some(Ok(filter)) => match chosen(filter, event, content).await {
+        Some(Ok(filter)) => match chosen(source, filter, event, content).await {
             Ok(true) => {}
             Ok(false) => return Err(Unsent::LeftOut),
             Err(why) => return Err(Unsent::Failed(Failure::FilterFailed, why.to_string())),
@@ -71,7 +71,7 @@ async fn content(parcel: &Parcel, way: &Way) -> Result<Arc<Content>, Unsent> {
         None => Ok(Arc::clone(content)),
         Some(Err(error)) => Err(failed(error.to_string())),
         Some(Ok(transformation)) => {
-            let made = transformed(transformation, event, content).await;
+            let made = transformed(source, transformation, event, content).await;
             made.map(Arc::new).map_err(|why| failed(why.to_string()))
         }
     }
@@ -79,7 +79,7 @@ async fn content(parcel: &Parcel, way: &Way) -> Result<Arc<Content>, Unsent> {
 
 /// Returns what would be sent now; otherwise why nothing is.
 pub(super) async fn preview(parcel: &Parcel, way: &Way, source: &str) -> Result<Request, Unsent> {
-    let content = content(parcel, way).await?;
+    let content = content(parcel, way, source).await?;
     let made = request(parcel, &content, way, source);
     Ok(made.map(|(_, request)| request)?)
 }

@@ -16,9 +16,9 @@ use super::Receiver;
 use super::effect::effect;
 use super::told::Told;
 use crate::access::now_ms;
-use crate::apart::blocking;
 use crate::hubs::Desk;
 use crate::problem::{Problem, Refusal};
+use crate::room::Place;
 use crate::writers::client_of_receiver;
 
 /// What became of something that was received.
@@ -37,15 +37,19 @@ pub(crate) enum Fate {
 }
 
 /// Applies what was told, once; it is on disk when this answers. Whoever asked may go: it goes on.
+///
+/// - `place`: among the requests that may be under way; given up when this has ended.
 pub(crate) async fn receive(
     desk: Arc<Desk>,
     receiver: Arc<Receiver>,
     told: Told,
+    place: Place,
 ) -> Result<Fate, Problem> {
     if told.hops.iter().any(|hop| desk.served.sites().contains(hop)) {
         return Ok(Fate::Own);
     }
     let task = async move {
+        let _place = place;
         // Of two receptions of one message, or of one record, the second finds what the first has left.
         let _message = match told.is_of_any_record {
             true => Some(desk.message_turn(told.event).await),
@@ -53,8 +57,8 @@ pub(crate) async fn receive(
         };
         let _turns = desk.turns(&told.records()).await;
         let held = Arc::clone(&desk);
-        let decided = blocking(move || decide(&held, &receiver, told)).await;
-        match decided.map_err(|_| Refusal::ServerFault)?? {
+        let decided = desk.blocking(move || decide(&held, &receiver, told)).await??;
+        match decided {
             Decided::Fate(fate) => Ok(fate),
             Decided::Carried(carried) => carry(&desk, carried).await,
         }
@@ -126,7 +130,7 @@ async fn carry(desk: &Desk, carried: Box<(Receiving, Reception)>) -> Result<Fate
     let (done, answered) = oneshot::channel();
     let (served, done) = (desk.served.clone(), Box::new(|fate| drop(done.send(fate))));
     let begin = move || served.receive(&who, reception, done);
-    blocking(begin).await.map_err(|_| Refusal::ServerFault)?;
+    desk.blocking(begin).await?;
     match answered.await.unwrap_or(Err(ServeError::Busy))? {
         Ok(()) => Ok(fate),
         Err(problem) => Err(refused(&problem)),

@@ -14,10 +14,11 @@ use crate::document::object;
 /// Lists what is too bad, as of the latest look; also what is so for too short a time to be told.
 pub(super) async fn list(asked: Asked) -> Answer {
     let alerting = &asked.state.alerting;
-    let alerts = alerting.of_hub(asked.desk.label());
+    let (looked_ms, alerts) = alerting.of_hub(asked.desk.label());
     let rows = alerts.iter().map(|(lit, told)| described(lit, told));
     let document = object([
         ("at", format_time(now_ms()).into()),
+        ("lookedAt", looked_ms.map_or(Json::Null, |at_ms| format_time(at_ms).into())),
         ("everySeconds", alerting.every().as_secs().into()),
         ("alerts", Json::Array(rows.collect())),
     ]);

@@ -21,7 +21,7 @@ pub(super) async fn log(asked: Asked) -> Answer {
     let limit = limit(&asked)?;
     let after = number(&asked, "cursor")?.unwrap_or(0);
     let served = asked.desk.served.clone();
-    let read = asked.state.blocking(move || served.log(Position(after), limit)).await??;
+    let read = asked.blocking(move || served.log(Position(after), limit)).await??;
     let next = read.last().filter(|_| read.len() == limit).map(|(position, _)| position.0);
     let entries = read.iter().map(|(position, entry)| logged(*position, entry));
     page("entries", entries.collect(), next.map(|next| next.to_string()))
@@ -69,7 +69,7 @@ pub(super) async fn audit(asked: Asked) -> Answer {
     };
     let served = asked.desk.served.clone();
     let read = move || served.audit_sifted(is_latest_first, from, limit, is_asked_for);
-    let (read, next) = asked.state.blocking(read).await??;
+    let (read, next) = asked.blocking(read).await??;
     page("entries", read.iter().map(audited).collect(), next.map(|next| next.to_string()))
 }
 
@@ -108,7 +108,7 @@ fn audited(entry: &AuditEntry) -> Json {
 /// Tells the head of the audit, to be kept elsewhere.
 pub(super) async fn head(asked: Asked) -> Answer {
     let served = asked.desk.served.clone();
-    let head = asked.state.blocking(move || served.audit_head()).await??;
+    let head = asked.blocking(move || served.audit_head()).await??;
     let document = object([("entries", head.size.into()), ("head", head.to_string().into())]);
     json(StatusCode::OK, &document)
 }
@@ -117,7 +117,7 @@ pub(super) async fn head(asked: Asked) -> Answer {
 pub(super) async fn verify(asked: Asked) -> Answer {
     let _turn = asked.desk.proving.try_lock().map_err(|_| Refusal::ServerBusy)?;
     let served = asked.desk.served.clone();
-    let head = asked.state.blocking(move || served.audit_verify()).await??;
+    let head = asked.blocking(move || served.audit_verify()).await??;
     let document = object([
         ("intact", true.into()),
         ("entries", head.size.into()),
@@ -134,7 +134,7 @@ pub(super) async fn proof(asked: Asked) -> Answer {
     let _turn = asked.desk.proving.try_lock().map_err(|_| Refusal::ServerBusy)?;
     let served = asked.desk.served.clone();
     let prove = move || served.audit_prove(&entity, &id, run.as_deref());
-    json(StatusCode::OK, &proved(&asked.state.blocking(prove).await??))
+    json(StatusCode::OK, &proved(&asked.blocking(prove).await??))
 }
 
 fn proved(proof: &ChangeProof) -> Json {
@@ -160,7 +160,7 @@ pub(super) async fn runs(asked: Asked) -> Answer {
     let after = after.map_err(|_| no_place())?.map(Key::Run);
     let served = asked.desk.served.clone();
     let read = move || served.runs(after.as_ref(), limit);
-    let (runs, next) = asked.state.blocking(read).await??;
+    let (runs, next) = asked.blocking(read).await??;
     let next = match next {
         Some(Key::Run(run)) => Some(run.as_str().to_owned()),
         _ => None,
@@ -171,7 +171,7 @@ pub(super) async fn runs(asked: Asked) -> Answer {
 /// Shows one run, as far as everybody may know it who looks after the hub.
 pub(super) async fn run(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), asked.param("run").to_owned());
-    let run = asked.state.blocking(move || served.run(&id)).await??;
+    let run = asked.blocking(move || served.run(&id)).await??;
     json(StatusCode::OK, &summary(&run))
 }
 
@@ -223,7 +223,7 @@ pub(super) async fn dead_letters(asked: Asked) -> Answer {
     let after = asked.query.text("cursor").map(read_place).transpose()?;
     let served = asked.desk.served.clone();
     let read = move || served.dead_letters(client.as_ref(), after.as_ref(), limit);
-    let (letters, next) = asked.state.blocking(read).await??;
+    let (letters, next) = asked.blocking(read).await??;
     let letters = letters.into_iter().map(|letter| {
         object([
             ("client", letter.client.as_str().into()),

@@ -36,7 +36,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
         true => served.conflicts_for(&sight, after.as_ref(), limit),
         false => served.open_conflicts_for(&sight, entity.as_ref(), after.as_ref(), limit),
     };
-    let mut found = asked.state.blocking(read).await??;
+    let mut found = asked.blocking(read).await??;
     // A page may have fewer than asked for, or none, and yet not be the last: `next` says so.
     found.conflicts.retain(|row| only.as_ref().is_none_or(|only| *only == row.entity));
     let mut conflicts = described(&asked, found.conflicts).await?;
@@ -53,7 +53,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
 pub(super) async fn show(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
     let sight = asked.sight();
-    let row = asked.state.blocking(move || served.conflict_for(&sight, &id)).await??;
+    let row = asked.blocking(move || served.conflict_for(&sight, &id)).await??;
     let context = context(&asked, &row).await?;
     let mut document = one(&asked, row).await?;
     document.insert("context", context);
@@ -67,7 +67,7 @@ pub(super) async fn resolve(mut asked: Asked) -> Answer {
     let actor = actor(&asked)?;
     let sight = asked.sight();
     let decide = move || served.resolve_for(&sight, &id, choice, actor);
-    let row = asked.state.blocking(decide).await??;
+    let row = asked.blocking(decide).await??;
     json(StatusCode::OK, &one(&asked, row).await?.into())
 }
 
@@ -88,7 +88,7 @@ pub(super) async fn described(
     rows: Vec<ConflictRow>,
 ) -> Result<Vec<Object>, Problem> {
     let served = asked.desk.served.clone();
-    let read = asked.state.blocking(move || served.skipped(&rows).map(|skipped| (rows, skipped)));
+    let read = asked.blocking(move || served.skipped(&rows).map(|skipped| (rows, skipped)));
     let (rows, skipped) = read.await??;
     let entities = asked.desk.served.entities();
     let described = rows.iter().zip(skipped).map(|(row, skipped)| {
@@ -125,7 +125,7 @@ async fn context(asked: &Asked, row: &ConflictRow) -> Result<Object, Problem> {
         context.insert("rule", rules.rule(path).as_str());
     }
     let (served, entity) = (asked.desk.served.clone(), row.entity.clone());
-    let schema = asked.state.blocking(move || served.schema(&entity, None)).await??;
+    let schema = asked.blocking(move || served.schema(&entity, None)).await??;
     if let Some(schema) = schema {
         let steps: Vec<_> = path.segments().collect();
         let steps: Vec<&str> = steps.iter().map(AsRef::as_ref).collect();

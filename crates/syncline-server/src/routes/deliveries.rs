@@ -35,7 +35,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
         true => served.deliveries(&id, &sought, before, limit).map(Some),
         false => Ok(None),
     };
-    let found = asked.state.blocking(read).await??.ok_or(Refusal::EndpointUnknown)?;
+    let found = asked.blocking(read).await??.ok_or(Refusal::EndpointUnknown)?;
     let rows = found.found.iter().map(|(position, delivery)| delivered(*position, delivery));
     let mut document = Object::new();
     document.insert("deliveries", rows.collect::<Vec<Json>>());
@@ -75,7 +75,7 @@ pub(super) async fn one(asked: Asked) -> Answer {
         };
         Ok::<_, ServeError>((delivery, content))
     };
-    let (found, content) = asked.state.blocking(read).await??;
+    let (found, content) = asked.blocking(read).await??;
     let unknown = || Problem::from(DeliveryError::from(Refused::DeliveryUnknown));
     let delivery = found.ok_or_else(unknown)?;
     let mut document = delivered(position, &delivery);
@@ -158,7 +158,7 @@ pub(super) async fn dead(asked: Asked) -> Answer {
     })?;
     let served = asked.desk.served.clone();
     let read = move || served.dead_deliveries(endpoint.as_ref(), after.as_ref(), limit);
-    let (found, next) = asked.state.blocking(read).await??;
+    let (found, next) = asked.blocking(read).await??;
     let next = match next {
         Some(Key::DeadLetter { endpoint, position }) => {
             Some(asked.next(LIST, &[endpoint.as_str(), &position.0.to_string()]))

@@ -19,7 +19,7 @@ use crate::problem::{Problem, Refusal};
 pub(super) async fn offers(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
     let sight = asked.sight();
-    let read = asked.state.blocking(move || served.offers(&sight, &id, now_ms()));
+    let read = asked.blocking(move || served.offers(&sight, &id, now_ms()));
     let (row, offers) = read.await??;
     let offers = offers.into_iter().map(|offer| {
         object([("choice", said(&offer.choice).into()), ("record", shown(offer.record))])
@@ -39,7 +39,7 @@ pub(super) async fn foresee(mut asked: Asked) -> Answer {
         let row = served.conflict_for(&sight, &id)?;
         served.foresee(&sight, &row, &choice, now_ms())
     };
-    let record = asked.state.blocking(read).await??;
+    let record = asked.blocking(read).await??;
     json(StatusCode::OK, &object([("choice", told.into()), ("record", shown(record))]))
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn foresee(mut asked: Asked) -> Answer {
 pub(super) async fn alike(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
     let sight = asked.sight();
-    let rows = asked.state.blocking(move || served.alike(&sight, &id)).await??;
+    let rows = asked.blocking(move || served.alike(&sight, &id)).await??;
     listed(described(&asked, rows).await?)
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn skip(asked: Asked) -> Answer {
     let (served, id, actor) =
         (asked.desk.served.clone(), asked.param("conflict").to_owned(), actor(&asked)?);
     let sight = asked.sight();
-    let row = asked.state.blocking(move || served.skip(&sight, &id, actor)).await??;
+    let row = asked.blocking(move || served.skip(&sight, &id, actor)).await??;
     let mut described = described(&asked, vec![row]).await?;
     let document = described.pop().ok_or(Refusal::ServerFault)?;
     json(StatusCode::OK, &document.into())
@@ -69,7 +69,7 @@ pub(super) async fn together(mut asked: Asked) -> Answer {
     let (served, actor) = (asked.desk.served.clone(), actor(&asked)?);
     let sight = asked.sight();
     let decide = move || served.resolve_together(&sight, &together, choice, actor);
-    let rows = asked.state.blocking(decide).await??;
+    let rows = asked.blocking(decide).await??;
     listed(described(&asked, rows).await?)
 }
 

@@ -182,7 +182,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
     })?;
     let (desk, now_ms) = (asked.desk.clone(), now_ms());
     let (all, shown, is_last) =
-        asked.state.blocking(move || look(&desk, now_ms, after.as_ref(), limit)).await??;
+        asked.blocking(move || look(&desk, now_ms, after.as_ref(), limit)).await??;
     let last = shown.last().filter(|_| !is_last);
     let next = last.map(|((kind, name), _)| asked.next(LIST, &[kind.as_str(), name]));
     let mut verdicts = Object::new();

@@ -37,7 +37,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
     // One more says whether there are more.
     let read =
         move || desk.delivering.look(|all| Ok(all.endpoints_behind(after.as_ref(), limit + 1)));
-    let endpoints = asked.state.blocking(read).await??;
+    let endpoints = asked.blocking(read).await??;
     let shown = endpoints.get(..limit).unwrap_or(&endpoints);
     let last = shown.last().filter(|_| endpoints.len() > limit);
     let next = last.map(|last| asked.next(LIST, &[last.id.as_str()]));
@@ -56,7 +56,7 @@ pub(super) async fn now(asked: &Asked, id: EndpointId) -> Result<EndpointNow, Pr
 async fn found(asked: &Asked, id: EndpointId) -> Result<Option<EndpointNow>, Problem> {
     let desk = asked.desk.clone();
     let read = move || desk.delivering.look(|deliveries| Ok(deliveries.endpoint(&id)));
-    Ok(asked.state.blocking(read).await??)
+    Ok(asked.blocking(read).await??)
 }
 
 /// Makes one. Its secrets are shown in the answer, and never again.
@@ -85,8 +85,9 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
     };
     let row = EndpointRow { created_ms: now_ms, is_removed: false, settings, secrets };
     let (desk, actor, of, made) = (asked.desk.clone(), actor(&asked)?, id.clone(), row.clone());
-    let make = move || desk.delivering.with(|all| all.create(now_ms, &of, made, &actor));
-    let is_new = match asked.state.blocking(make).await? {
+    let kept = key.as_ref().map(Key::kept);
+    let make = move || desk.delivering.with(|all| all.create_once(now_ms, &of, made, &actor, kept));
+    let is_new = match asked.blocking(make).await? {
         Ok(()) => true,
         Err(DeliveryError::Exists) => false,
         Err(error) => return Err(error.into()),
@@ -95,8 +96,10 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
     if !is_new && !is_as_asked(&now.row, &row, given.is_some()) {
         return Err(DeliveryError::Exists.into());
     }
-    if let Some(key) = key.as_ref().filter(|_| !was_used) {
-        key.done_for_good(&asked).await?;
+    match &key {
+        Some(key) if is_new => key.done(&asked),
+        Some(key) if !was_used => key.done_for_good(&asked).await?,
+        _ => {}
     }
     let mut document = described(&now);
     // Who made it with a key, which is of one token, and lost the answer has no other way to learn the secret.
@@ -143,7 +146,7 @@ pub(super) async fn change(mut asked: Asked) -> Answer {
             all.replace(now_ms(), &of, row, &actor).map(|()| None)
         })
     };
-    if let Some(problem) = asked.state.blocking(change).await?? {
+    if let Some(problem) = asked.blocking(change).await?? {
         return Err(problem);
     }
     json(StatusCode::OK, &described(&now(&asked, id).await?).into())
@@ -153,7 +156,7 @@ pub(super) async fn change(mut asked: Asked) -> Answer {
 pub(super) async fn remove(asked: Asked) -> Answer {
     let (desk, actor, id) = (asked.desk.clone(), actor(&asked)?, id_of(&asked)?);
     let remove = move || desk.delivering.with(|all| all.remove(&id, &actor));
-    asked.state.blocking(remove).await??;
+    asked.blocking(remove).await??;
     nothing()
 }
 
@@ -162,7 +165,7 @@ pub(super) async fn disable(asked: Asked) -> Answer {
     let (desk, actor, id) = (asked.desk.clone(), actor(&asked)?, id_of(&asked)?);
     let of = id.clone();
     let disable = move || desk.delivering.with(|all| all.disable(now_ms(), &of, &actor));
-    asked.state.blocking(disable).await??;
+    asked.blocking(disable).await??;
     json(StatusCode::OK, &described(&now(&asked, id).await?).into())
 }
 
@@ -172,7 +175,7 @@ pub(super) async fn test(asked: Asked) -> Answer {
     let report = asked.desk.delivering.test(&endpoint).await;
     let (desk, outcome, id) = (asked.desk.clone(), report.outcome, endpoint.id.clone());
     let note = move || desk.delivering.with(|all| all.tested(now_ms(), &id, outcome));
-    asked.state.blocking(note).await??;
+    asked.blocking(note).await??;
     let mut document = Object::new();
     document.insert("durationMs", u64::from(report.duration_ms));
     match outcome {
@@ -205,7 +208,7 @@ pub(super) async fn enable(mut asked: Asked) -> Answer {
     let (desk, actor, of) = (asked.desk.clone(), actor(&asked)?, id.clone());
     let enable =
         move || desk.delivering.with(|all| all.enable(now_ms(), &of, skips_backlog, &actor));
-    asked.state.blocking(enable).await??;
+    asked.blocking(enable).await??;
     json(StatusCode::OK, &described(&now(&asked, id).await?).into())
 }
 
@@ -238,7 +241,7 @@ pub(super) async fn rotate(mut asked: Asked) -> Answer {
             all.replace(now_ms, &id, row, &actor)
         })
     };
-    asked.state.blocking(rotate).await??;
+    asked.blocking(rotate).await??;
     let document =
         object([("secret", shown.into()), ("formerEndsAt", format_time(ends_at).into())]);
     json(StatusCode::OK, &document)
@@ -267,7 +270,7 @@ pub(super) async fn data(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), id_of(&asked)?);
     let (position, of) = (position_of(&asked)?, id.clone());
     let read = move || served.delivery_data(&id, position);
-    let found = asked.state.blocking(read).await??;
+    let found = asked.blocking(read).await??;
     let content =
         found.ok_or_else(|| Problem::from(DeliveryError::from(Refused::DeliveryUnknown)))?;
     // Who is sent less than all of it is told no more here.
@@ -277,7 +280,13 @@ pub(super) async fn data(asked: Asked) -> Answer {
             let event = event_at(&asked, position).await?;
             let (event, content) = event.ok_or_else(delivery_unknown)?;
             let transformation = transformation.map_err(|error| unfit(error.code(), &error))?;
-            let made = transformed(&transformation, &event, &Arc::new(content)).await;
+            let made = transformed(
+                asked.desk.delivering.source(),
+                &transformation,
+                &event,
+                &Arc::new(content),
+            )
+            .await;
             made.map_err(|why| unfit(why.code(), &why))?.data
         }
     };
@@ -296,7 +305,7 @@ async fn event_at(
     let before = Position(position.0.saturating_sub(1));
     let served = asked.desk.served.clone();
     let read = move || served.events_told(before, &Filter::all(), 1);
-    let told = asked.state.blocking(read).await??;
+    let told = asked.blocking(read).await??;
     Ok(told.events.into_iter().next().filter(|(event, _)| event.position == position))
 }
 
@@ -319,6 +328,7 @@ pub(super) async fn preview(mut asked: Asked) -> Answer {
     let filter = filter.map_err(|error| unfit(error.code(), &error))?;
     let transformation = transformation_of(&settings).transpose();
     let transformation = transformation.map_err(|error| unfit(error.code(), &error))?;
+    let hub = asked.desk.delivering.source();
     let sequence = number::<u64>(&body, "sequence")?;
     let event = match (sequence, body.remove("event")) {
         (Some(sequence), None) => {
@@ -334,7 +344,7 @@ pub(super) async fn preview(mut asked: Asked) -> Answer {
     let mut is_chosen = event_type.is_none_or(|named| settings.filter.matches(&named));
     if let Some(filter) = filter.filter(|_| is_chosen) {
         let event = event.clone();
-        let chosen = crate::transforming::is_chosen(&filter, move || event).await;
+        let chosen = crate::transforming::is_chosen(hub, &filter, move || event).await;
         is_chosen = chosen.map_err(|why| unfit(why.code(), &why))?;
     }
     if !is_chosen {
@@ -345,7 +355,7 @@ pub(super) async fn preview(mut asked: Asked) -> Answer {
             event.as_object().and_then(|event| event.get("data")).cloned().unwrap_or(Json::Null)
         }
         Some(transformation) => {
-            let made = applied(&transformation, move || event).await;
+            let made = applied(hub, &transformation, move || event).await;
             made.map_err(|why| unfit(why.code(), &why))?
         }
     };
@@ -358,7 +368,7 @@ pub(super) async fn retry(asked: Asked) -> Answer {
     let position = asked.param("position").parse().map(Position);
     let position = position.map_err(|_| Refusal::QueryInvalid.because("a position is a number"))?;
     let retry = move || desk.delivering.with(|all| all.retry(now_ms(), &id, position, &actor));
-    asked.state.blocking(retry).await??;
+    asked.blocking(retry).await??;
     nothing()
 }
 

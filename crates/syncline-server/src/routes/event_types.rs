@@ -71,7 +71,7 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
     let draft = draft_of(asked.object().await?)?;
     let (served, actor) = (asked.desk.served.clone(), actor(&asked)?);
     let keep = move || served.keep_event_type(event_type, draft, breaking, actor);
-    let (status, row) = match asked.state.blocking(keep).await??? {
+    let (status, row) = match asked.blocking(keep).await??? {
         Kept::New(row) => (StatusCode::CREATED, row),
         Kept::Changed(row) | Kept::Same(row) => (StatusCode::OK, row),
     };
@@ -83,7 +83,7 @@ pub(super) async fn retire(asked: Asked) -> Answer {
     let (event_type, actor) = (type_of(&asked)?, actor(&asked)?);
     let served = asked.desk.served.clone();
     let retire = move || served.retire_event_type(event_type, actor);
-    asked.state.blocking(retire).await???;
+    asked.blocking(retire).await???;
     nothing()
 }
 
@@ -102,7 +102,7 @@ pub(super) async fn set_strictness(mut asked: Asked) -> Answer {
     };
     let (served, actor, is_strict) = (asked.desk.served.clone(), actor(&asked)?, *is_strict);
     let set = move || served.set_strict_events(is_strict, actor);
-    asked.state.blocking(set).await???;
+    asked.blocking(set).await???;
     json(StatusCode::OK, &object([("strict", is_strict.into())]))
 }
 
@@ -144,7 +144,7 @@ async fn document(asked: Asked, make: fn(&[Told<'_>]) -> Json) -> Answer {
 /// Returns all types that whoever asks may know of, by name.
 async fn known(asked: &Asked) -> Result<BTreeMap<EventType, Listed>, Problem> {
     let served = asked.desk.served.clone();
-    let latest = asked.state.blocking(move || latest_schemas(&served)).await??;
+    let latest = asked.blocking(move || latest_schemas(&served)).await??;
     let mut known = BTreeMap::new();
     for row in latest.into_iter().filter(|row| asked.permit.may_follow(&row.entity)) {
         for event_type in types_of_changes(&row.entity) {

@@ -38,7 +38,7 @@ pub(super) async fn readyz(asked: Asked) -> Answer {
 /// How the writer and the disk do: asks the writer, in its turn.
 pub(super) async fn healthz(asked: Asked) -> Answer {
     let served = asked.desk.served.clone();
-    let writer = asked.state.blocking(move || served.with_hub(|hub| hub.position())).await?;
+    let writer = asked.blocking(move || served.with_hub(|hub| hub.position())).await?;
     let is_well = writer.is_ok();
     let desks = asked.state.hubs.all();
     let backups = desks.iter().filter_map(|desk| desk.backup.as_ref()).map(Backup::health);

@@ -18,7 +18,7 @@ use crate::replicas::Consistency;
 /// Lists who is held.
 pub(super) async fn list(asked: Asked) -> Answer {
     let served = asked.desk.served.clone();
-    let held = asked.state.blocking(move || served.held()).await??;
+    let held = asked.blocking(move || served.held()).await??;
     page("held", held.iter().map(described).collect(), None)
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn release(mut asked: Asked) -> Answer {
     };
     let (served, actor) = (asked.desk.served.clone(), actor(&asked)?);
     let release = move || served.release(&client, entity.as_ref(), actor);
-    let released = asked.state.blocking(release).await??;
+    let released = asked.blocking(release).await??;
     page("held", released.iter().map(described).collect(), None)
 }
 

@@ -1,13 +1,10 @@
 //! Hubs of their own on one server.
 
 use axum::http::StatusCode;
-use syncline_hub::served::Served;
 use syncline_model::json::Json;
 
 use super::answer::{Answer, json};
 use super::conflicts::actor;
-use super::tokens::details;
-use crate::access::TokenRow;
 use crate::asked::Asked;
 use crate::document::{object, texts};
 use crate::hubs::{HubName, OpenError};
@@ -21,13 +18,7 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
         Refusal::HubNameInvalid.because("a hub has a name of small letters, digits and hyphens")
     })?;
     let (state, hub_name, actor) = (asked.state.clone(), name.clone(), actor(&asked)?);
-    let made = asked.state.blocking(move || {
-        let note = |served: &Served, token: &TokenRow| {
-            served.note_access("TOKEN_CREATED", &actor, details(token))
-        };
-        state.hubs.make(&hub_name, note)
-    });
-    let made = made.await?;
+    let made = asked.blocking(move || state.hubs.make(&hub_name, &actor)).await?;
     let token = made.map_err(|error| match error {
         OpenError::Exists => Refusal::HubExists.into(),
         OpenError::Full => Problem::new(error.code(), StatusCode::CONFLICT, error.to_string()),

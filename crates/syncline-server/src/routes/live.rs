@@ -405,34 +405,35 @@ impl Connection {
         let desk = &self.asker.desk;
         while let Some(operations) = self.session.poll_push() {
             let Some(client) = self.session.client().cloned() else { return };
-            let (served, results) = (desk.served.clone(), Arc::clone(&self.results));
+            let (desk, results) = (Arc::clone(desk), Arc::clone(&self.results));
             let (holder, form) = (self.asker.holder(), self.form);
             let Ok(counted) = self.asker.counted() else { return };
             self.pushes.push_back(Box::pin(async move {
-                push::claim(&served, holder, &client).await?;
+                push::claim(&desk, holder, &client).await?;
                 let counted = Some(counted);
                 let who = push::Pushing { sight: &results, counted, client: &client };
                 let counted = Counted::begin(&operations);
                 let answer = match form {
                     _ if operations.is_empty() => {
-                        PushAnswer { outcomes: Vec::new(), position: served.position() }
+                        PushAnswer { outcomes: Vec::new(), position: desk.served.position() }
                     }
-                    Form::Long => push::commit(&served, &who, operations).await?,
-                    Form::Compact => push::commit_short(&served, &who, operations).await?,
+                    Form::Long => push::commit(&desk, &who, operations).await?,
+                    Form::Compact => push::commit_short(&desk, &who, operations).await?,
                 };
                 Ok((counted, answer))
             }));
         }
         let viewer = self.asker.viewer();
         while let Some(request) = self.session.poll_page() {
-            let (served, viewer) = (desk.served.clone(), viewer.as_ref().ok().cloned());
+            let (desk, viewer) = (Arc::clone(desk), viewer.as_ref().ok().cloned());
             let audience = usize::try_from(request.view).ok();
             let audience = audience.and_then(|view| self.followers.get(view));
             let audience = audience.map(Follower::audience).cloned();
             let reads_deltas = self.reads_deltas;
             self.pages.push(Box::pin(async move {
                 let view = request.view;
-                let read = blocking(move || {
+                let served = desk.served.clone();
+                let read = blocking(desk.label(), move || {
                     let cursor = request.follow.cursor.as_ref();
                     let (viewer, audience) = viewer.zip(audience)?;
                     let (limits, checked) = (Limits::default(), request.is_checked);

@@ -34,7 +34,7 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
     })?;
     let (served, actor) = (asked.desk.served.clone(), actor(&asked)?);
     let register = move || served.register_migration(&entity, migration, actor);
-    let (status, row): (_, SchemaRow) = match asked.state.blocking(register).await?? {
+    let (status, row): (_, SchemaRow) = match asked.blocking(register).await?? {
         Registered::New(row) => (StatusCode::CREATED, row),
         Registered::Known(row) => (StatusCode::OK, row),
     };
@@ -55,7 +55,7 @@ pub(super) async fn migrate(asked: Asked) -> Answer {
     let after = asked.place(&list, |[id]| RecordId::new(&id).ok())?;
     let (served, viewer, of) = (asked.desk.served.clone(), asked.viewer()?, entity.clone());
     let read = move || served.forwarding(&of, from, after.as_ref(), limit, &viewer);
-    let mut forwarding = asked.state.blocking(read).await??;
+    let mut forwarding = asked.blocking(read).await??;
     let operations = std::mem::take(&mut forwarding.operations);
     let ids: Vec<RecordId> = operations.iter().map(|operation| operation.id.clone()).collect();
     let refused = match is_dry || operations.is_empty() {
@@ -92,7 +92,7 @@ async fn commit(asked: &Asked, operations: Vec<Operation>) -> Result<PushAnswer,
     let client = client.ok_or(Refusal::ServerFault)?;
     let who = push::Pushing { sight: &asked.sight(), counted: None, client: &client };
     let counted = Counted::begin(&numbered);
-    let answer = push::commit(&asked.desk.served, &who, numbered).await?;
+    let answer = push::commit(&asked.desk, &who, numbered).await?;
     push::count(asked, &counted, &answer);
     Ok(answer)
 }

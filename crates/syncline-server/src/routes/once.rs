@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, StatusCode, header};
-use syncline_hub::served::ServeError;
+use syncline_hub::served::{KeptRequest, ServeError};
 use syncline_model::id::{ClientId, RecordId};
 use syncline_model::json::Json;
 use tokio::time::sleep;
@@ -98,7 +98,7 @@ impl Key {
             }
             Ok::<_, ServeError>((known, was_applied))
         };
-        let (known, was_applied) = asked.state.blocking(read).await??;
+        let (known, was_applied) = asked.blocking(read).await??;
         let Some(known) = known else {
             // It was decided on, so long ago that nobody knows what it stood for.
             return if was_applied.is_some() {
@@ -144,7 +144,14 @@ impl Key {
         asked.desk.keys.done(self.client.as_str());
     }
 
-    /// Notes for good that it was carried out, where no operation says so.
+    /// Returns what is remembered once it was carried out, to be on disk with what it makes: what a crash cuts off has
+    /// made nothing.
+    pub(super) fn kept(&self) -> KeptRequest {
+        let row = written(&self.body, &Stage::Done(Vec::new()), now_ms());
+        KeptRequest { key: self.id.clone(), row }
+    }
+
+    /// Notes for good that it was carried out, where nothing that is on disk says so.
     pub(super) async fn done_for_good(&self, asked: &Asked) -> Result<(), Problem> {
         self.done(asked);
         self.keep(asked, &Stage::Done(Vec::new())).await
@@ -153,14 +160,14 @@ impl Key {
     async fn keep(&self, asked: &Asked, stage: &Stage) -> Result<(), Problem> {
         let (served, id, row) =
             (asked.desk.served.clone(), self.id.clone(), written(&self.body, stage, now_ms()));
-        Ok(asked.state.blocking(move || served.keep_request(&id, row)).await??)
+        Ok(asked.blocking(move || served.keep_request(&id, row)).await??)
     }
 }
 
 /// Carries a request out, once under its key. Sent again it is answered as it was: its answer is kept.
 ///
-/// Whoever asked may go: it is carried out nevertheless. What was refused is tried again. Where the server ended while
-/// it was under way, nobody knows what became of it, and that is what is answered.
+/// Whoever asked may go, as with every route that works: it is carried out nevertheless. What was refused is tried again.
+/// Where the server ended while it was under way, nobody knows what became of it, and that is what is answered.
 pub(super) async fn once(mut asked: Asked, carry_out: Handler) -> Answer {
     let Some(secret) = text_of(&asked)?.map(|key| secret_of(&asked, key)).transpose()? else {
         return carry_out(asked).await;
@@ -168,28 +175,21 @@ pub(super) async fn once(mut asked: Asked, carry_out: Handler) -> Answer {
     let body = Json::Object(asked.object().await?).to_canonical_string();
     asked.parts.headers.remove(header::CONTENT_ENCODING);
     asked.body = Body::from(body.clone()).into();
-    // Nothing of it is on disk yet. From here on whoever asked may go at any point: what says that it has begun would
-    // stay behind, and its key be spent for nothing.
-    let task = async move { begun(asked, &body, &secret, carry_out).await };
-    tokio::spawn(task).await.map_err(|_| Refusal::ServerFault)?
-}
-
-async fn begun(asked: Asked, body: &str, secret: &[u8; 32], carry_out: Handler) -> Answer {
-    let key = Key::of(&asked, body).await?.ok_or(Refusal::ServerFault)?;
+    let key = Key::of(&asked, &body).await?.ok_or(Refusal::ServerFault)?;
     match &key.before {
         None => {}
         Some(Stage::Refused) => key.keep(&asked, &Stage::Begun).await?,
         Some(Stage::Begun) => return Err(Refusal::IdempotencyKeySpent.into()),
         Some(Stage::Done(sealed)) => {
-            let (status, text) = opened(secret, sealed).ok_or(Refusal::IdempotencyKeySpent)?;
+            let (status, text) = opened(&secret, sealed).ok_or(Refusal::IdempotencyKeySpent)?;
             return Ok(replayed(json_text(status, text)?));
         }
     }
-    let (state, desk) = (Arc::clone(&asked.state), Arc::clone(&asked.desk));
+    let desk = Arc::clone(&asked.desk);
     let keep = async |stage: Stage| {
         let (served, id) = (desk.served.clone(), key.id.clone());
         let row = written(&key.body, &stage, now_ms());
-        state.blocking(move || served.keep_request(&id, row)).await?.map_err(Problem::from)
+        desk.blocking(move || served.keep_request(&id, row)).await?.map_err(Problem::from)
     };
     let (head, body) = match carry_out(asked).await {
         Ok(response) => response.into_parts(),
@@ -201,7 +201,7 @@ async fn begun(asked: Asked, body: &str, secret: &[u8; 32], carry_out: Handler) 
     // It is made, and in memory.
     let body = to_bytes(body, usize::MAX).await.map_err(|_| Refusal::ServerFault)?;
     let kept = match body.len() <= IDEMPOTENT_ANSWER_BYTES_MAX {
-        true => sealed(secret, head.status, &body).ok_or(Refusal::ServerFault)?,
+        true => sealed(&secret, head.status, &body).ok_or(Refusal::ServerFault)?,
         // Sent again it is not carried out again, and that is all that can be said.
         false => Vec::new(),
     };
@@ -279,7 +279,7 @@ pub(crate) async fn forget_keys(state: &Arc<State>, desk: &Arc<Desk>) {
             Ok::<_, ServeError>(forgotten.next)
         };
         // Where it fails it is tried again with the next turn.
-        after = state.blocking(forget).await.ok().and_then(Result::ok).flatten();
+        after = desk.blocking(forget).await.ok().and_then(Result::ok).flatten();
         if after.is_none() || state.is_stopping() {
             return;
         }

@@ -25,7 +25,7 @@ pub(super) async fn overview(asked: Asked) -> Answer {
         let conflicts = desk.served.open_conflicts_counted(CONFLICTS_COUNTED_MAX)?;
         Ok::<_, ServeError>((conflicts, desk.served.held()?.len() as u64))
     };
-    let looked = asked.state.blocking(look).await?;
+    let looked = asked.blocking(look).await?;
     let backlog = asked.desk.delivering.backlog(now_ms);
     // While it is busy it stands about as it stood a moment ago.
     let before = asked.desk.activity.latest().map(|standing| standing.backlog);

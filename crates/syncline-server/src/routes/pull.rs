@@ -96,7 +96,7 @@ async fn page_checked(
     let (audience, cursor) = (audience.clone(), cursor.cloned());
     let read =
         move || served.page_checked_for(&audience, cursor.as_ref(), &viewer, limits, is_checked);
-    Ok(asked.state.blocking(read).await??)
+    Ok(asked.blocking(read).await??)
 }
 
 /// Reads a page where that is no harm.
@@ -109,7 +109,7 @@ pub(super) async fn page(
     let (served, viewer) = (asked.desk.served.clone(), asked.viewer()?);
     let (audience, cursor) = (audience.clone(), cursor.cloned());
     let read = move || served.page_for(&audience, cursor.as_ref(), &viewer, limits);
-    Ok(asked.state.blocking(read).await??)
+    Ok(asked.blocking(read).await??)
 }
 
 /// Reads a cursor; one that cannot be used is begun without.
@@ -143,7 +143,7 @@ pub(super) async fn holds(
         end.borrow_and_update();
         let (served, version) = (asked.desk.served.clone(), version.clone());
         let (entity, id) = (entity.clone(), id.clone());
-        let read = asked.state.blocking(move || served.holds(&entity, &id, &version));
+        let read = asked.blocking(move || served.holds(&entity, &id, &version));
         if read.await?? {
             return Ok(());
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use syncline_engine::tally::Count;
-use syncline_hub::served::{Pushed, ServeError, Served};
+use syncline_hub::served::{Pushed, ServeError};
 use syncline_model::id::ClientId;
 use syncline_policy::view::{FollowError, Sight};
 use syncline_protocol::cursor::StreamCursor;
@@ -22,6 +22,7 @@ use crate::access::now_ms;
 use crate::activity::Counter;
 use crate::apart::blocking;
 use crate::asked::{Asked, Asker};
+use crate::hubs::Desk;
 use crate::metrics::Counted;
 use crate::problem::{Problem, Refusal};
 
@@ -37,10 +38,10 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
     let audience = asked.audience(&follow)?;
     let results_of = asked.results_of([(&follow, &audience)])?;
     let served = &asked.desk.served;
-    claim(served, asked.holder(), &push.client).await?;
+    claim(&asked.desk, asked.holder(), &push.client).await?;
     let who = Pushing { sight: &results_of, counted: Some(asked.counted()?), client: &push.client };
     let counted = Counted::begin(push.operations.iter().filter_map(|sent| sent.as_ref().ok()));
-    let answer = carry_out(served, &who, push.operations).await?;
+    let answer = carry_out(&asked.desk, &who, push.operations).await?;
     count(&asked, &counted, &answer);
     // Who follows the same goes on from there.
     let cursor = StreamCursor { scope: audience.scope(), ..served.cursor(answer.position) };
@@ -49,19 +50,19 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
 
 /// Takes note of who speaks as a client.
 pub(super) async fn claim(
-    served: &Served,
+    desk: &Desk,
     holder: Option<Arc<str>>,
     client: &ClientId,
 ) -> Result<(), ServeError> {
     let Some(holder) = holder else { return Ok(()) };
-    let (served, client) = (served.clone(), client.clone());
-    let claimed = blocking(move || served.claim(&client, &holder));
+    let (served, client) = (desk.served.clone(), client.clone());
+    let claimed = blocking(desk.label(), move || served.claim(&client, &holder));
     claimed.await.unwrap_or(Err(ServeError::Busy))
 }
 
 /// Has what could be read carried out, and answers for all of it, in its order.
 async fn carry_out(
-    served: &Served,
+    desk: &Desk,
     who: &Pushing<'_>,
     sent: Vec<Sent>,
 ) -> Result<PushAnswer, ServeError> {
@@ -74,8 +75,8 @@ async fn carry_out(
         }
     }
     let mut answer = match readable.is_empty() {
-        true => PushAnswer { outcomes: Vec::new(), position: served.position() },
-        false => commit(served, who, readable).await?,
+        true => PushAnswer { outcomes: Vec::new(), position: desk.served.position() },
+        false => commit(desk, who, readable).await?,
     };
     for (index, Unreadable { counter, problem }) in unreadable {
         let outcome = Outcome {
@@ -103,24 +104,24 @@ pub(crate) struct Pushing<'a> {
 
 /// Commits operations; all of it is on disk when this answers.
 pub(crate) async fn commit(
-    served: &Served,
+    desk: &Desk,
     who: &Pushing<'_>,
     operations: Vec<Operation>,
 ) -> Result<PushAnswer, ServeError> {
-    Ok(committed(served, who, operations).await?.answer())
+    Ok(committed(desk, who, operations).await?.answer())
 }
 
 /// As [`commit`], for a client that reads and writes short tokens.
 pub(super) async fn commit_short(
-    served: &Served,
+    desk: &Desk,
     who: &Pushing<'_>,
     operations: Vec<Operation>,
 ) -> Result<PushAnswer, ServeError> {
-    Ok(committed(served, who, operations).await?.short_answer())
+    Ok(committed(desk, who, operations).await?.short_answer())
 }
 
 async fn committed(
-    served: &Served,
+    desk: &Desk,
     who: &Pushing<'_>,
     operations: Vec<Operation>,
 ) -> Result<Pushed, ServeError> {
@@ -133,14 +134,14 @@ async fn committed(
     };
     if operations.iter().any(is_short) {
         // What they leave out is read.
-        let (served, sight, counted) = (served.clone(), Arc::clone(sight), counted.clone());
+        let (served, sight, counted) = (desk.served.clone(), Arc::clone(sight), counted.clone());
         let client = (*client).clone();
         let push = move || {
             served.push_counted(&sight, counted.as_ref(), &client, operations, done);
         };
-        let _ = blocking(push).await;
+        let _ = blocking(desk.label(), push).await;
     } else {
-        served.push_counted(sight, counted.as_ref(), client, operations, done);
+        desk.served.push_counted(sight, counted.as_ref(), client, operations, done);
     }
     answered.await.unwrap_or(Err(ServeError::Busy))
 }

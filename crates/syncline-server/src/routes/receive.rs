@@ -67,8 +67,8 @@ async fn take(
     told.version.map_or(Ok(()), |version| version.require_clock(now_ms()))?;
     // It is small from here on.
     drop((place, bytes));
-    let _work = asked.state.requests.acquire().await.map_err(|_| Refusal::ServerStopping)?;
-    let fate = receiving::receive(asked.desk.clone(), receiver, told).await?;
+    let place = asked.state.requests.enter(asked.desk.label()).await;
+    let fate = receiving::receive(asked.desk.clone(), receiver, told, place).await?;
     let mut document = Object::new();
     document.insert("success", true);
     document.insert("applied", fate == Fate::Applied);

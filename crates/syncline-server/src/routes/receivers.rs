@@ -51,7 +51,7 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
     receiver.require_memory()?;
     let (desk, actor) = (asked.desk.clone(), actor(&asked)?);
     let make = move || desk.receivers.make(receiver, &actor);
-    let Made { receiver, created_ms } = asked.state.blocking(make).await??;
+    let Made { receiver, created_ms } = asked.blocking(make).await??;
     let mut document = described(&asked, &receiver, Some(created_ms));
     if let Some(secret) = shown {
         document.insert("secrets", texts([secret.as_str()]));
@@ -64,7 +64,7 @@ pub(super) async fn remove(asked: Asked) -> Answer {
     let (desk, actor) = (asked.desk.clone(), actor(&asked)?);
     let name = asked.param("receiver").to_owned();
     let remove = move || desk.receivers.remove(&name, &actor);
-    asked.state.blocking(remove).await??;
+    asked.blocking(remove).await??;
     nothing()
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
     let (served, viewer, name) = (asked.desk.served.clone(), asked.viewer()?, entity.clone());
     let sight = asked.sight();
     let read = move || served.records_for(&sight, &name, cursor.as_ref(), limit, &viewer);
-    let found = asked.state.blocking(read).await??;
+    let found = asked.blocking(read).await??;
     let mut text = String::from("{\"records\":[");
     for (index, record) in found.records.into_iter().enumerate() {
         if index > 0 {
@@ -87,7 +87,7 @@ async fn past(asked: &Asked, entity: EntityName, id: RecordId, at_ms: u64) -> An
     let served = asked.desk.served.clone();
     let (name, of, sight) = (entity.clone(), id.clone(), asked.sight());
     let read = move || served.record_at_for(&sight, &name, &of, at_ms);
-    let read = asked.state.blocking(read).await??;
+    let read = asked.blocking(read).await??;
     let fields = read.ok_or(Refusal::RecordNotFound)?;
     let document = object([
         ("entity", entity.as_str().into()),
@@ -110,7 +110,7 @@ pub(super) async fn history(asked: Asked) -> Answer {
     let before = before.map(syncline_model::id::Position);
     let (served, sight) = (asked.desk.served.clone(), asked.sight());
     let read = move || served.history_for(&sight, &entity, &id, before, limit);
-    let history = asked.state.blocking(read).await??;
+    let history = asked.blocking(read).await??;
     let fields = |fields: Option<Vec<(Path, Leaf)>>| {
         fields.map_or(Json::Null, |fields| {
             let mut object = Object::new();
@@ -293,7 +293,7 @@ async fn edit(
     let who =
         push::Pushing { sight: &asked.sight(), counted: Some(asked.counted()?), client: &client };
     let counted = Counted::begin([&operation]);
-    let answer = push::commit(&asked.desk.served, &who, vec![operation]).await?;
+    let answer = push::commit(&asked.desk, &who, vec![operation]).await?;
     push::count(asked, &counted, &answer);
     let outcome = answer.outcomes.into_iter().next().ok_or(Refusal::ServerFault)?;
     if outcome.status.is_applied() {
@@ -356,7 +356,7 @@ async fn now(
     let (entity, id) = (entity.clone(), id.clone());
     let sight = asked.sight();
     let read = move || served.record_for(&sight, &entity, &id, &viewer);
-    Ok(asked.state.blocking(read).await??)
+    Ok(asked.blocking(read).await??)
 }
 
 /// Returns the token of a record that was deleted, with which what is written comes after that. Who is
@@ -368,7 +368,7 @@ async fn deleted(
 ) -> Result<Option<String>, Problem> {
     let (served, viewer) = (asked.desk.served.clone(), asked.viewer()?);
     let (entity, id) = (entity.clone(), id.clone());
-    let record = asked.state.blocking(move || served.record(&entity, &id, &viewer)).await??;
+    let record = asked.blocking(move || served.record(&entity, &id, &viewer)).await??;
     let deleted = record.filter(|record| record.fields.is_none());
     Ok(deleted.map(|record| record.seen.version.as_str().to_owned()))
 }

@@ -45,7 +45,7 @@ pub(super) async fn begin(mut asked: Asked) -> Answer {
         let counted = desk.served.count_deliveries(&chosen, stretches.clone())?;
         Ok::<_, DeliveryError>((stretches, counted))
     };
-    let (stretches, counted) = asked.state.blocking(count).await??;
+    let (stretches, counted) = asked.blocking(count).await??;
     if is_dry {
         return json(StatusCode::OK, &told_count(&counted));
     }
@@ -54,13 +54,14 @@ pub(super) async fn begin(mut asked: Asked) -> Answer {
         None => random_id().ok_or(Refusal::ServerFault)?,
     };
     let (desk, actor, of) = (asked.desk.clone(), actor(&asked)?, id.clone());
+    let kept = key.as_ref().map(Key::kept);
     let begin = move || {
-        desk.delivering
-            .with(|all| all.begin_replay(&of, (now_ms, selection), (stretches, &counted), &actor))
+        let (chosen, from) = ((now_ms, selection), (stretches, &counted));
+        desk.delivering.with(|all| all.begin_replay(&of, chosen, from, (&actor, kept)))
     };
-    let row = asked.state.blocking(begin).await??;
+    let row = asked.blocking(begin).await??;
     if let Some(key) = key {
-        key.done_for_good(&asked).await?;
+        key.done(&asked);
     }
     json(StatusCode::ACCEPTED, &told(&id, &row))
 }
@@ -69,7 +70,7 @@ pub(super) async fn begin(mut asked: Asked) -> Answer {
 pub(super) async fn list(asked: Asked) -> Answer {
     let desk = asked.desk.clone();
     let read = move || desk.delivering.with(|all| Ok(all.replays()));
-    let replays = asked.state.blocking(read).await??;
+    let replays = asked.blocking(read).await??;
     page("replays", replays.iter().map(|(id, row)| told(id, row)).collect(), None)
 }
 
@@ -83,7 +84,7 @@ pub(super) async fn get(asked: Asked) -> Answer {
 async fn found(asked: &Asked, id: &str) -> Result<Option<ReplayRow>, Problem> {
     let desk = asked.desk.clone();
     let read = move || desk.delivering.with(|all| Ok(all.replays()));
-    let replays = asked.state.blocking(read).await??;
+    let replays = asked.blocking(read).await??;
     Ok(replays.into_iter().find(|(known, _)| **known == *id).map(|(_, row)| row))
 }
 
@@ -93,7 +94,7 @@ pub(super) async fn stop(asked: Asked) -> Answer {
     let id = asked.param("replay").to_owned();
     let of = id.clone();
     let stop = move || desk.delivering.with(|all| all.stop_replay(&of, &actor));
-    let row = asked.state.blocking(stop).await??;
+    let row = asked.blocking(stop).await??;
     json(StatusCode::OK, &told(&id, &row))
 }
 

@@ -17,6 +17,6 @@ pub(super) async fn report(asked: Asked) -> Answer {
             .ok_or_else(|| Refusal::QueryInvalid.because("period is day or week"))?,
     };
     let (desk, now_ms) = (asked.desk.clone(), now_ms());
-    let report = asked.state.blocking(move || document(&desk, period, now_ms, now_ms)).await?;
+    let report = asked.blocking(move || document(&desk, period, now_ms, now_ms)).await?;
     json(StatusCode::OK, &Json::Object(report))
 }

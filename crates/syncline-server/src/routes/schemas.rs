@@ -29,7 +29,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
     })?;
     let served = asked.desk.served.clone();
     let read = move || served.schemas(after.as_ref(), limit);
-    let (mut rows, next) = asked.state.blocking(read).await??;
+    let (mut rows, next) = asked.blocking(read).await??;
     rows.retain(|row| asked.permit.may_follow(&row.entity));
     let next = match next {
         Some(Key::Schema { entity, version }) => {
@@ -45,7 +45,7 @@ pub(super) async fn get(asked: Asked) -> Answer {
     let entity = asked.entity()?;
     let version = asked.query.number("version", 1..=u32::MAX)?;
     let served = asked.desk.served.clone();
-    let row = asked.state.blocking(move || served.schema(&entity, version)).await??;
+    let row = asked.blocking(move || served.schema(&entity, version)).await??;
     let row = row.filter(|row| asked.permit.may_follow(&row.entity));
     json(StatusCode::OK, &described(&row.ok_or(Refusal::SchemaUnknown)?, true))
 }
@@ -62,14 +62,14 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
     let (served, actor) = (asked.desk.served.clone(), actor(&asked)?);
     let (of, sent) = (entity.clone(), schema.clone());
     let register = move || served.register_schema(&of, sent, accepts_breaks, actor);
-    let registered = asked.state.blocking(register).await?;
+    let registered = asked.blocking(register).await?;
     match registered {
         Ok(Registered::New(row)) => json(StatusCode::CREATED, &described(&row, true)),
         Ok(Registered::Known(row)) => json(StatusCode::OK, &described(&row, true)),
         Err(error) if error.code() == "SCHEMA_INCOMPATIBLE" => {
             let served = asked.desk.served.clone();
             let check = move || served.check_schema(&entity, &schema);
-            let (_, findings) = asked.state.blocking(check).await??;
+            let (_, findings) = asked.blocking(check).await??;
             Err(Problem::from(error).with_member("findings", told_findings(&findings)))
         }
         Err(error) => Err(error.into()),
@@ -84,7 +84,7 @@ pub(super) async fn check(mut asked: Asked) -> Answer {
         return Err(Refusal::NotPermitted.because("this token may see no record of the entity"));
     }
     let served = asked.desk.served.clone();
-    let check = asked.state.blocking(move || served.check_schema(&entity, &schema));
+    let check = asked.blocking(move || served.check_schema(&entity, &schema));
     let (against, findings) = check.await??;
     let document = object([
         ("compatible", findings.is_empty().into()),

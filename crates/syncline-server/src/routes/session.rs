@@ -67,7 +67,7 @@ pub(super) async fn end(asked: Asked) -> Answer {
 /// out in any case.
 async fn note(asked: &Asked, action: &'static str) -> Result<(), Problem> {
     let (served, actor) = (asked.desk.served.clone(), actor(asked)?);
-    let _ = asked.state.blocking(move || served.note_access(action, &actor, Object::new())).await?;
+    let _ = asked.blocking(move || served.note_access(action, &actor, Object::new())).await?;
     Ok(())
 }
 

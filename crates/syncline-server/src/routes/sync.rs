@@ -54,7 +54,7 @@ pub(super) async fn process(asked: Asked) -> Answer {
         desk.delivering
             .with(|all| all.hasten(now_ms(), HASTENED_WITHIN_MS, HASTENED_AT_ONCE_MAX, &actor))
     };
-    let hastened = asked.state.blocking(hasten).await??;
+    let hastened = asked.blocking(hasten).await??;
     let stats = stats(&asked, &endpoints(&asked).await?).await?;
     let mut document = Object::new();
     document.insert("success", true);
@@ -74,7 +74,7 @@ pub(super) async fn health(asked: Asked) -> Answer {
     let since_ms = now_ms().saturating_sub(HEALTH_WINDOW_MS);
     let rows_max = (HEALTH_ROWS_MAX / ids.len().max(1)).max(1);
     let look = move || served.failures(&ids, since_ms, rows_max);
-    let mut failures = asked.state.blocking(look).await??;
+    let mut failures = asked.blocking(look).await??;
     failures.deliveries.sort_by_key(|delivery| std::cmp::Reverse(failed_ms(delivery)));
     let disabled = endpoints.iter().filter(|one| one.facts.disabled.is_some()).count();
     let percent = (failures.failed * 100).checked_div(failures.attempts).unwrap_or(0);
@@ -106,7 +106,7 @@ pub(super) async fn deliveries(asked: Asked) -> Answer {
     let client = client_of_event(&event).ok_or(Refusal::ServerFault)?;
     let served = asked.desk.served.clone();
     let look = move || served.event_deliveries(&event, &client, &ids);
-    let (event, rows) = asked.state.blocking(look).await??.ok_or_else(unknown)?;
+    let (event, rows) = asked.blocking(look).await??.ok_or_else(unknown)?;
     let mut is_settled = true;
     let mut told = Vec::new();
     for (EndpointNow { id, row, facts, .. }, delivery) in endpoints.iter().zip(rows) {
@@ -144,7 +144,7 @@ pub(super) async fn deliveries(asked: Asked) -> Answer {
 async fn endpoints(asked: &Asked) -> Result<Vec<EndpointNow>, Problem> {
     let desk = asked.desk.clone();
     let read = move || desk.delivering.with(|deliveries| Ok(deliveries.endpoints()));
-    Ok(asked.state.blocking(read).await??)
+    Ok(asked.blocking(read).await??)
 }
 
 /// Counts deliveries. What an endpoint that is not disabled has not read of the log counts as waiting.
@@ -152,7 +152,7 @@ async fn stats(asked: &Asked, endpoints: &[EndpointNow]) -> Result<Stats, Proble
     let served = asked.desk.served.clone();
     let ids: Vec<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id.clone()).collect();
     let count = move || served.dead_letters_counted(&ids, FAILED_COUNTED_MAX);
-    let failed = asked.state.blocking(count).await?? as u64;
+    let failed = asked.blocking(count).await?? as u64;
     let mut stats = Stats { processing: 0, pending: 0, failed };
     for EndpointNow { facts, .. } in endpoints {
         let under_way = u64::from(facts.in_flight);

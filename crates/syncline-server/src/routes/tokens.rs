@@ -1,9 +1,10 @@
 //! Making, listing and revoking access tokens, which the audit tells of; tickets.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use syncline_model::id::ClientId;
 use syncline_model::json::{Json, Object};
-use syncline_protocol::time::format_time;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -19,12 +20,12 @@ use crate::problem::{Problem, Refusal};
 pub(super) async fn make(mut asked: Asked) -> Answer {
     let new = new_token(&asked.object().await?)?;
     let desk = asked.desk.clone();
-    let made = asked.state.blocking(move || desk.tokens.add(new)).await?;
+    let made = asked.blocking(move || desk.tokens.add(new)).await?;
     let (row, text) = made.map_err(problem)?;
     if let Err(problem) = note(&asked, "TOKEN_CREATED", &row).await {
         // One that nobody could be called to account for is worth nothing.
         let (desk, id) = (asked.desk.clone(), row.id.clone());
-        let _ = asked.state.blocking(move || desk.tokens.revoke(&id)).await?;
+        let _ = asked.blocking(move || desk.tokens.revoke(&id)).await?;
         return Err(problem);
     }
     let mut document = Object::new();
@@ -35,23 +36,8 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
 
 /// Writes into the audit what was done to a token: its id and what it may do, never its text.
 async fn note(asked: &Asked, action: &'static str, token: &TokenRow) -> Result<(), Problem> {
-    let (served, actor, details) = (asked.desk.served.clone(), actor(asked)?, details(token));
-    Ok(asked.state.blocking(move || served.note_access(action, &actor, details)).await??)
-}
-
-/// Returns what the audit says of a token.
-pub(super) fn details(token: &TokenRow) -> Object {
-    let mut details = Object::new();
-    details.insert("token", &*token.id);
-    details.insert("name", &*token.name);
-    details.insert("role", token.role.as_str());
-    if let Some(client) = &token.client {
-        details.insert("client", client.as_str());
-    }
-    if let Some(expires_ms) = token.expires_ms {
-        details.insert("expires", format_time(expires_ms));
-    }
-    details
+    let (served, actor, details) = (asked.desk.served.clone(), actor(asked)?, token.details());
+    Ok(asked.blocking(move || served.note_access(action, &actor, details)).await??)
 }
 
 /// Reads what a token is to be. Nothing that is not known is passed over.
@@ -124,17 +110,22 @@ pub(super) async fn list(asked: Asked) -> Answer {
     json(StatusCode::OK, &object([("tokens", Json::Array(rows.collect()))]))
 }
 
-/// Revokes a token. The audit says so first: of what a crash cuts off there it knows more than was done, which asking
-/// again brings to its end, and never less.
+/// Revokes a token: it is worth nothing from then on, whatever disk and store do. Then the audit says so, before the
+/// disk: of what a crash cuts off there it knows more than was done, which asking again brings to its end, and never
+/// less.
 pub(super) async fn revoke(asked: Asked) -> Answer {
-    let (desk, id) = (asked.desk.clone(), asked.param("token").to_owned());
-    let known = desk.tokens.list().into_iter().find(|row| *row.id == *id);
-    let known = known.ok_or(Refusal::TokenUnknown)?;
-    // It is revoked, also where nothing can be written, or not soon.
+    let desk = &asked.desk;
+    let known = desk.tokens.end(asked.param("token")).ok_or(Refusal::TokenUnknown)?;
+    // It is taken off the disk, also where nothing can be noted, or not soon.
     let _ = timeout(NOTED_BEFORE_MAX, note(&asked, "TOKEN_REVOKED", &known)).await;
-    // It waits for no room: where reads hang, they take all of it.
-    let revoked = spawn_blocking(move || desk.tokens.revoke(&id)).await;
-    revoked.map_err(|_| Refusal::ServerFault)?.map_err(problem)?.ok_or(Refusal::TokenUnknown)?;
+    // It waits for no room: where reads hang, they take all that the hub has. One at a time takes a thread.
+    let _turn = desk.revoking.lock().await;
+    let held = Arc::clone(desk);
+    let settled = spawn_blocking(move || held.tokens.settle()).await;
+    settled.map_err(|_| Refusal::ServerFault)?.map_err(problem)?;
+    let held = Arc::clone(desk);
+    // The store is handed the same once it goes on, or with the next start.
+    let _ = timeout(NOTED_BEFORE_MAX, spawn_blocking(move || held.tokens.keep())).await;
     nothing()
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
         }
     };
     let read = move || served.events_told(after, &filter, limit);
-    let told = asked.state.blocking(read).await??;
+    let told = asked.blocking(read).await??;
     json(StatusCode::OK, &listed(&told))
 }
 

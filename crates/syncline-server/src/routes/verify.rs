@@ -20,7 +20,7 @@ pub(super) async fn verify(mut asked: Asked) -> Answer {
     let endpoint = now(&asked, id).await?;
     let (now_ms, row) = (now_ms(), endpoint.row.clone());
     let look = move || find_out(&webhook, &row.secrets, now_ms);
-    let findings = asked.state.blocking(look).await?;
+    let findings = asked.blocking(look).await?;
     // As a receiver judges: what came has to verify, and something has to have come.
     let came = |finding: &&Finding| {
         finding.verdict.map_err(|error| error.code()) != Err("WEBHOOK_UNSIGNED")

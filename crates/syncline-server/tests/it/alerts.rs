@@ -93,6 +93,7 @@ async fn what_is_too_bad_is_shown_to_its_own_hub_with_who_was_told_until_the_hub
     assert!(lit[0]["since"].is_string() && lit[0]["current"] == true, "{lit:?}");
     let of_default = house.get("/v1/alerts").await.is(200).json();
     assert_eq!(of_default["alerts"], json!([]), "of another hub");
+    assert!(of_default["lookedAt"].is_string(), "{of_default}");
     let reader = house.token("phone client phone").await;
     house.ask("GET", "/v1/alerts").token(&reader).send().await.is(403);
     let fired = ops.wait_for(1).await[0].json();
@@ -104,6 +105,7 @@ async fn what_is_too_bad_is_shown_to_its_own_hub_with_who_was_told_until_the_hub
     };
     let house = house.restarted_with(unlooked).await;
     let shown = house.ask("GET", "/h/shop/v1/alerts").token(&shop).send().await.is(200).json();
+    assert_eq!(shown["lookedAt"], Value::Null, "{shown}");
     let shown = shown["alerts"].as_array().unwrap();
     assert!(is_told(shown) && shown[0]["current"] == false, "{shown:?}");
     // A restart tells it to nobody again, and does not forget who was told.

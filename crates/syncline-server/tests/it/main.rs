@@ -23,6 +23,7 @@
 //! | records that are brought to the next version | `migrations.rs` |
 //! | what Prometheus is told | `figures.rs` |
 //! | hubs that know nothing of one another | `hubs.rs`, `apart.rs` |
+//! | a store that hangs: who is held up, and what goes on | `hanging.rs` |
 //! | what is made of events before they are sent | `transforming.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -43,6 +44,7 @@ mod domains;
 mod emit;
 mod event_types;
 mod figures;
+mod hanging;
 mod held;
 mod horizon;
 mod house;

@@ -116,7 +116,8 @@ async fn two_tokens_see_and_write_what_their_claims_allow() {
     let answer = house.push_as(&ann, "phone", &ops).await;
     assert_eq!(answer["results"][0]["status"], "rejected", "{answer}");
     assert_eq!(answer["results"][0]["problem"]["code"], "WRITE_DENIED");
-    assert!(!answer.to_string().contains("bob"), "{answer}");
+    // Tokens beside it may hold any letters.
+    assert!(!answer["results"][0].to_string().contains("bob"), "{answer}");
     assert_ne!(answer["results"][1]["status"], "rejected", "{answer}");
     let given = house.push_as(&ann, "phone", &[set(3, "a1", "/owner", &json!("bob"))]).await;
     assert_eq!(given["results"][0]["status"], "rejected", "nobody gives a record away: {given}");

@@ -18,8 +18,7 @@ use syncline_hub::served::deliver::DeliveryRetention;
 use syncline_hub::{BackupHealth, Retention};
 use syncline_model::json::Object;
 use syncline_policy::PushLimits;
-use syncline_server::limits::BACKUP_BEHIND_MAX;
-use syncline_server::limits::CONNECTIONS_MAX;
+use syncline_server::limits::{BACKUP_BEHIND_MAX, CONNECTIONS_MAX, READS_AT_ONCE_MAX};
 use syncline_server::{Allowed, AppSettings, Opened, Rate, Server, Settings, StartError, TlsFiles};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,8 +45,9 @@ const DEAD_KEPT_TIMES: u64 = 3;
 /// The stretch of time that `--rate` is counted over.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
-/// Most threads that read the store and the disk at once.
-const BLOCKING_THREADS_MAX: usize = 64;
+/// Most threads that read the store and the disk at once: as many again as requests have of them, for names of hosts,
+/// commands that work through the server, and whatever is never to wait for requests. One that is idle ends.
+const BLOCKING_THREADS_MAX: usize = 2 * READS_AT_ONCE_MAX;
 /// Open files that are left to the stores and their backups.
 const FILES_KEPT: u64 = 256;
 

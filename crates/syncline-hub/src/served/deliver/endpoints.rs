@@ -12,7 +12,7 @@ use syncline_model::id::{EndpointId, Position};
 use syncline_model::json::Object;
 use thiserror::Error;
 
-use super::super::ServeError;
+use super::super::{KeptRequest, ServeError};
 use super::turn::Deliveries;
 use crate::limits::REPLAYS_RUNNING_MAX;
 use crate::request::Actor;
@@ -129,6 +129,24 @@ impl Deliveries {
         row: EndpointRow,
         actor: &Actor,
     ) -> Result<(), DeliveryError> {
+        self.create_once(now_ms, id, row, actor, None)
+    }
+
+    /// As [`Deliveries::create`], of a request that may be repeated.
+    ///
+    /// - `kept`: what is remembered of its key; on disk with the endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError`]; nothing is changed.
+    pub fn create_once(
+        &mut self,
+        now_ms: u64,
+        id: &EndpointId,
+        row: EndpointRow,
+        actor: &Actor,
+        kept: Option<KeptRequest>,
+    ) -> Result<(), DeliveryError> {
         row.check()?;
         if self.endpoints.contains_key(id) || self.damaged.contains_key(id) {
             return Err(DeliveryError::Exists);
@@ -141,6 +159,9 @@ impl Deliveries {
         let behind = self.served.position();
         self.dispatch.handle_created(now, id.clone(), settings, behind, &mut batch)?;
         batch.put(Key::Endpoint(id.clone()), row.encode());
+        if let Some(kept) = kept {
+            kept.put(&mut batch);
+        }
         self.note(batch, "ENDPOINT_CREATED", id, None, actor)?;
         self.endpoints.insert(id.clone(), Arc::new(row));
         Ok(())

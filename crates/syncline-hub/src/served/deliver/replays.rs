@@ -10,7 +10,7 @@ use syncline_model::id::{EndpointId, Position};
 use syncline_model::json::{Json, Object, parse};
 use syncline_store::Read;
 
-use super::super::ServeError;
+use super::super::{KeptRequest, ServeError};
 use super::choosing::{Counted, Piece, Stretch, look};
 use super::endpoints::DeliveryError;
 use super::notices::commit;
@@ -221,6 +221,7 @@ impl Deliveries {
     /// Begins a replay. One of the same id is the same: it goes on as it is.
     ///
     /// - `counted`: what was counted of it before.
+    /// - `kept`: what is remembered of the key of the request, if it may be repeated; on disk with the replay.
     ///
     /// # Errors
     ///
@@ -230,7 +231,7 @@ impl Deliveries {
         id: &str,
         (now_ms, selection): (u64, Selection),
         (stretches, counted): (Vec<Stretch>, &Counted),
-        actor: &Actor,
+        (actor, kept): (&Actor, Option<KeptRequest>),
     ) -> Result<ReplayRow, DeliveryError> {
         if let Some(known) = self.replays.get(id) {
             return Ok(known.clone());
@@ -260,6 +261,9 @@ impl Deliveries {
             batch.delete(key);
         }
         batch.put(key(id).ok_or(ServeError::Busy)?, row.encode());
+        if let Some(kept) = kept {
+            kept.put(&mut batch);
+        }
         self.note_replay(batch, "REPLAY_BEGUN", (id, &row), actor)?;
         if let Some(forgotten) = forgotten {
             self.replays.remove(&forgotten);
