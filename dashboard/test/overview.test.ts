@@ -3,6 +3,8 @@ import { linesOf } from "../src/pages/overview/notices";
 import { expect, test } from "vitest";
 import type { Overview, Sample } from "../src/hub/shapes";
 import { joined } from "../src/pages/overview/samples";
+import { areWorstThere, worstFirst } from "../src/pages/domains";
+import { labelsOf } from "../src/pages/overview/draw";
 import { errorsOf } from "../src/pages/overview/errors";
 
 const sample = (n: number, more: Partial<Sample> = {}): Sample => ({ n, at: "2026-11-20T10:00:00.000Z", changes: 0, requests: 0, requestsFailed: 0, operations: 0, operationsRejected: 0, attempts: 0, attemptsFailed: 0, queue: 0, lagMs: null, consistency: null, ...more });
@@ -55,4 +57,18 @@ test("who was told of an alert is said, and that nobody is", () => {
     { receiver: "new", result: "later" },
   ] as const;
   expect(toldOf({ state: "firing", told })).toBe("ops was told, night is being told, mail could not be told, boss is told of graver ones only, new is told when it is repeated");
+});
+
+test("what two ticks of a chart would say alike is said once", () => {
+  expect(labelsOf([0, 0.5, 1], (value) => `${Math.round(value)} ms`)).toEqual(["0 ms", "1 ms", ""]);
+  expect(labelsOf([0, 5, 10], String)).toEqual(["0", "5", "10"]);
+});
+
+test("of domains that come page by page what needs somebody stands first, and it is known whether all of it is here", () => {
+  const domain = (name: string, verdict: "healthy" | "stopped" | "degraded") => ({ kind: "endpoint" as const, name, entities: [], verdict, reasons: [] });
+  const [a, b, c] = [domain("a", "healthy"), domain("b", "degraded"), domain("c", "stopped")];
+  const verdicts = { stopped: 1, degraded: 1, unknown: 7, healthy: 1 };
+  expect(worstFirst([a, b, c]).map(({ name }) => name)).toEqual(["c", "b", "a"]);
+  expect(areWorstThere(verdicts, [a, b])).toBe(false);
+  expect(areWorstThere(verdicts, [a, b, c])).toBe(true);
 });

@@ -3,15 +3,20 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { type ReactElement, useEffect, useState } from "react";
-import { signOut, useSession } from "../hub/session";
+import type { HubError } from "../hub/ask";
+import { resume, signOut, useSession } from "../hub/session";
 import type { Session } from "../hub/shapes";
 import { SignIn } from "../pages/sign-in";
 import { Dialog } from "../parts/dialog";
+import { Problem } from "../parts/problem";
 import { TEXTS } from "../texts/texts";
-import { Announced } from "./announce";
+import { announce, Announced } from "./announce";
 import { areKeysOff, type Key, setKeysOff, useAllKeys, useKeys } from "./keys";
 import { entriesOf } from "./roles";
 import { useTheme } from "./theme";
+
+/** How long a page may take to come before that is said, in milliseconds: less is seen as at once. */
+const COMING_MS = 400;
 
 /** The page that was asked for, or the sign-in before it. */
 export function Frame(): ReactElement {
@@ -22,8 +27,20 @@ export function Frame(): ReactElement {
     if (state.is === "out") queries.clear();
   }, [state, queries]);
   if (state.is === "unknown") return <p className="loading">{TEXTS.loading}</p>;
+  if (state.is === "away") return <Away error={state.error} />;
   if (state.is === "out") return <SignIn hasEnded={state.hasEnded} />;
   return <Inside session={state.session} />;
+}
+
+/** Whether one is signed in is not known as long as the hub does not answer; it is asked again by itself. */
+function Away({ error }: { readonly error: HubError }): ReactElement {
+  return (
+    <main className="sign-in">
+      <title>{`${error.title} · Syncline`}</title>
+      <h1>Syncline</h1>
+      <Problem error={error} retry={() => void resume()} />
+    </main>
+  );
 }
 
 function Inside({ session }: { readonly session: Session }): ReactElement {
@@ -66,18 +83,38 @@ function Inside({ session }: { readonly session: Session }): ReactElement {
             <button type="button" className="plain" onClick={() => setHelpOpen(true)}>
               {TEXTS.frame.keys} <kbd>?</kbd>
             </button>
-            <button type="button" className="plain" onClick={() => void signOut()}>
+            <button type="button" className="plain" onClick={() => void signOut().then((isOver) => !isOver && announce(TEXTS.frame.signOutFailed))}>
               {TEXTS.frame.signOut}
             </button>
           </div>
         </nav>
       </header>
       <main id="page" tabIndex={-1}>
-        <Outlet />
+        <Shown />
       </main>
       <Announced />
       {isHelpOpen ? <KeysHelp onClose={() => setHelpOpen(false)} /> : null}
     </div>
+  );
+}
+
+/** The page that was gone to. Where it is long in coming, what was there before would look like it. */
+function Shown(): ReactElement {
+  const isComing = useRouterState({ select: ({ status }) => status === "pending" });
+  const [isLong, setLong] = useState(false);
+  useEffect(() => {
+    if (!isComing) return;
+    const timer = setTimeout(() => setLong(true), COMING_MS);
+    return () => {
+      clearTimeout(timer);
+      setLong(false);
+    };
+  }, [isComing]);
+  if (!isLong) return <Outlet />;
+  return (
+    <p className="loading" role="status">
+      {TEXTS.loading}
+    </p>
   );
 }
 

@@ -9,8 +9,14 @@ const HUB_KEY = "syncline.hub";
 /** The header that says that a change comes from these pages. */
 const CSRF_HEADER = "X-Syncline-CSRF";
 
-/** How it stands: nobody knows yet, nobody is signed in (and why, where a session has ended), or somebody is. */
-export type State = { readonly is: "unknown" } | { readonly is: "out"; readonly hasEnded: boolean } | { readonly is: "in"; readonly session: Session };
+/** After how long it is looked again who is signed in, where the hub did not say, in milliseconds. */
+const AGAIN_MS = 3_000;
+
+/**
+ * How it stands: nobody knows yet, or not because the hub does not say; nobody is signed in (and why, where a session has ended), or
+ * somebody is.
+ */
+export type State = { readonly is: "unknown" } | { readonly is: "away"; readonly error: HubError } | { readonly is: "out"; readonly hasEnded: boolean } | { readonly is: "in"; readonly session: Session };
 
 let state: State = { is: "unknown" };
 const listeners = new Set<() => void>();
@@ -47,23 +53,36 @@ export async function signIn(token: string, hub: string): Promise<void> {
   become({ is: "in", session: session as Session });
 }
 
-/** Looks whether somebody is signed in: after a reload the cookie is still there. */
+/** Whether a refusal says nothing of the session: nobody answered, or somebody who cannot now. */
+const isAway = ({ status }: HubError): boolean => status === 0 || status === 429 || status >= 500;
+
+let again: ReturnType<typeof setTimeout> | undefined;
+
+/** Looks whether somebody is signed in, until the hub says so: after a reload the cookie is still there. */
 export async function resume(): Promise<void> {
+  clearTimeout(again);
   try {
     become({ is: "in", session: (await ask(pathOf("/v1/session"))) as Session });
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
+    if (isAway(error)) {
+      again = setTimeout(() => void resume(), AGAIN_MS);
+      become({ is: "away", error });
+      return;
+    }
     become({ is: "out", hasEnded: error.code === "SESSION_ENDED" });
   }
 }
 
-/** Ends the session, here and at the hub. */
-export async function signOut(): Promise<void> {
+/** Ends the session, and returns whether it has ended: not where the hub could not be told, and would let in whoever opens the page next. */
+export async function signOut(): Promise<boolean> {
   try {
     await askHub("/v1/session", { method: "DELETE" });
-  } finally {
-    become({ is: "out", hasEnded: false });
+  } catch (error) {
+    if (!(error instanceof HubError) || isAway(error)) return false;
   }
+  become({ is: "out", hasEnded: false });
+  return true;
 }
 
 /** Asks the hub that one is signed in at; a session that has ended leads back to the sign-in. */

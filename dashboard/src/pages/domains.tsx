@@ -2,7 +2,7 @@
 
 import { queryOptions, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type ReactElement, useState } from "react";
+import { type ReactElement, useEffect, useState } from "react";
 import { paged } from "../hub/paged";
 import { askHub, useSession } from "../hub/session";
 import type { Domain, Next, Verdict } from "../hub/shapes";
@@ -36,9 +36,13 @@ interface Held {
 }
 
 const VERDICTS: readonly Verdict[] = ["stopped", "degraded", "unknown", "healthy"];
+/** What somebody has to look at. */
+const NEEDY: readonly Verdict[] = ["stopped", "degraded"];
 const TONES = { healthy: "good", unknown: "quiet", degraded: "warn", stopped: "bad" } as const;
 /** How many domains a page has: as many as the hub tells at once. */
 const PAGE = 100;
+/** How many pages are looked through by themselves for what needs somebody. */
+const SEARCHED_MAX = 20;
 
 type Domains = { readonly domains: readonly Domain[]; readonly verdicts: Readonly<Record<Verdict, number>> } & Next;
 const domainsQuery = paged<Domains>(["domains"], "/v1/domains", { limit: PAGE, everyMs: EVERY_MS });
@@ -48,6 +52,13 @@ const heldQuery = queryOptions({ queryKey: ["held"], queryFn: async ({ signal })
 export function Domains(): ReactElement {
   const query = useInfiniteQuery(domainsQuery);
   const verdicts = query.data?.pages[0]?.verdicts;
+  const pages = query.data?.pages ?? [];
+  const isComplete = verdicts === undefined || areWorstThere(verdicts, pages.flatMap(({ domains }) => domains));
+  const { hasNextPage, isFetching, isError, fetchNextPage } = query;
+  // The hub tells them by name: what needs somebody may stand on a later page.
+  useEffect(() => {
+    if (!isComplete && hasNextPage && !isFetching && !isError && pages.length < SEARCHED_MAX) void fetchNextPage();
+  }, [isComplete, hasNextPage, isFetching, isError, pages.length, fetchNextPage]);
   return (
     <Page title={T.title} about={T.about}>
       {verdicts === undefined ? null : (
@@ -61,8 +72,9 @@ export function Domains(): ReactElement {
           ))}
         </p>
       )}
-      <PagedList query={query} of={({ domains }) => worstFirst(domains)} empty={<Empty title={T.none}>{T.noneHelp}</Empty>}>
-        {(domains) => <Table rows={domains} columns={ROWS} keyOf={({ kind, name }) => `${kind} ${name}`} areRowsStops />}
+      {isComplete || !hasNextPage || pages.length < SEARCHED_MAX ? null : <p className="quiet">{T.furtherDown}</p>}
+      <PagedList query={query} of={({ domains }) => domains} empty={<Empty title={T.none}>{T.noneHelp}</Empty>}>
+        {(domains) => <Table rows={worstFirst(domains)} columns={ROWS} keyOf={({ kind, name }) => `${kind} ${name}`} areRowsStops />}
       </PagedList>
       <section aria-labelledby="held">
         <h2 id="held">{T.held}</h2>
@@ -77,6 +89,11 @@ export function Domains(): ReactElement {
   );
 }
 
+/** Returns whether all that needs somebody is among those that are here. */
+export function areWorstThere(verdicts: Readonly<Record<Verdict, number>>, here: readonly Domain[]): boolean {
+  return NEEDY.every((verdict) => here.filter((one) => one.verdict === verdict).length >= verdicts[verdict]);
+}
+
 /** Returns what needs somebody before what does not; otherwise in their order. */
 export function worstFirst(domains: readonly Domain[]): readonly Domain[] {
   return [...domains].sort((one, other) => VERDICTS.indexOf(one.verdict) - VERDICTS.indexOf(other.verdict));
@@ -88,7 +105,7 @@ const ROWS: readonly Column<Domain>[] = [
     cell: ({ kind, name, follows, entities }) => (
       <>
         <Named kind={kind} name={name} /> <span className="quiet">{T.kinds[kind]}</span>
-        <div className="quiet">{(follows ?? entities).join(", ")}</div>
+        <div className="quiet short">{(follows ?? entities).join(", ")}</div>
       </>
     ),
   },

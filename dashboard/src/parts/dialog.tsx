@@ -3,6 +3,9 @@
 import { type ReactElement, type ReactNode, useEffect, useId, useRef } from "react";
 import { TEXTS } from "../texts/texts";
 
+/** What has the focus first: what is filled in, or what says so; elsewhere it is what closes the dialog. */
+const FIRST = "form :is(input, textarea, select), [data-first]";
+
 export function Dialog({ title, onClose, children }: { readonly title: string; readonly onClose: () => void; readonly children: ReactNode }): ReactElement {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
@@ -10,6 +13,7 @@ export function Dialog({ title, onClose, children }: { readonly title: string; r
     const shown = dialog.current;
     const before = document.activeElement;
     shown?.showModal();
+    shown?.querySelector<HTMLElement>(FIRST)?.focus();
     return () => {
       shown?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();

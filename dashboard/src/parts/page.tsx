@@ -45,6 +45,17 @@ export function Loaded<T>({ query, children }: { readonly query: UseQueryResult<
   );
 }
 
+/** As `Loaded`, for what is a whole page: where it cannot be had there is a page of this title that says why. */
+export function LoadedPage<T>({ title, actions, query, children }: { readonly title: string; readonly actions: ReactNode; readonly query: UseQueryResult<T>; readonly children: (data: T) => ReactNode }): ReactElement {
+  const loaded = <Loaded query={query}>{children}</Loaded>;
+  if (query.data !== undefined || !query.isError) return loaded;
+  return (
+    <Page title={title} actions={actions}>
+      {loaded}
+    </Page>
+  );
+}
+
 /** Says that there is nothing, and what to do about it. */
 export function Empty({ title, children }: { readonly title: string; readonly children?: ReactNode }): ReactElement {
   return (

@@ -19,13 +19,13 @@ export function InLine({ value }: { readonly value: Json | undefined }): ReactEl
 }
 
 /** A value as a block; what is not in `than` is marked. */
-export function Value({ value, than }: { readonly value: Json | undefined; readonly than?: Json | undefined }): ReactElement {
+export function Value({ value, than, label = TEXTS.value.label }: { readonly value: Json | undefined; readonly than?: Json | undefined; readonly label?: string }): ReactElement {
   if (value === undefined) return <p className="quiet">{TEXTS.value.nothing}</p>;
   if (value === "") return <p className="quiet">{TEXTS.value.emptyText}</p>;
   const pieces: readonly Piece[] = than === undefined ? [{ text: written(value), isOnlyHere: false }] : differing(written(value), written(than));
   return (
     // It may scroll, so whoever uses no mouse must reach it.
-    <pre className="value" tabIndex={0} role="group" aria-label={TEXTS.value.label}>
+    <pre className="value" tabIndex={0} role="group" aria-label={label}>
       {pieces.map(({ text, isOnlyHere }, at) => (isOnlyHere ? <mark key={at}>{text}</mark> : text))}
     </pre>
   );

@@ -37,6 +37,7 @@ export const CONFLICTS = {
 export const DESK = {
   title: (entity: string, id: string) => `${entity} ${id}`,
   field: "Field",
+  any: "Conflict",
   rule: "Rule",
   kind: "Kind",
   status: "Status",
@@ -73,6 +74,8 @@ export const DESK = {
   decided: (what: string) => `Decided: ${what}.`,
   skippedNow: "Put aside.",
   similar: (count: number) => (count === 0 ? "No other conflict is about the same field between the same writers." : `${many(count, "other conflict is", "other conflicts are")} about the same field between the same writers.`),
+  similarHow: "Once something is chosen they can be decided alike.",
+  chooseFirst: "Choose something first: then those that are alike can be decided so, too.",
   similarAll: (count: number) => `Decide all ${count} alike …`,
   similarMost: "100 at a time: more may follow.",
   bulkTitle: (count: number) => `Decide ${many(count, "conflict", "conflicts")} alike?`,

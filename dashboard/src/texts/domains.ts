@@ -5,6 +5,7 @@ export const DOMAINS = {
   about: "What the hub is kept equal with, what it tells, and what tells it: how each does, why, and what to do.",
   none: "No domain",
   noneHelp: "Clients appear here once they have come, endpoints and receivers once they are made, folders of the configuration once they were synchronised: serve --watch, or syncline sync.",
+  furtherDown: "What needs somebody stands in part further down: load more.",
   kinds: { client: "a client", endpoint: "an endpoint", files: "a folder", receiver: "a receiver" },
   verdicts: { healthy: "healthy", unknown: "not known", degraded: "degraded", stopped: "stopped" },
   why: "Why, and what to do",

@@ -4,6 +4,7 @@ import { many } from "./many";
 
 export const ENDPOINTS = {
   title: "Endpoints",
+  toList: "All endpoints",
   about: "Where events are delivered to.",
   none: "There is no endpoint yet",
   noneHelp: "Make one: an address of your application, and which events it is told of.",
@@ -154,6 +155,8 @@ export const DELIVERIES = {
   noAnswer: "no answer was kept",
   next: "Next try",
   request: "What would be sent now, or was last, without its signatures. Its body holds values of the record.",
+  requestHead: "Request line and headers",
+  requestBody: "Body",
   requestNone: "Nothing of it is known any more.",
   requestCannot: "Nothing can be sent of it:",
   bodyCut: (shown: number, all: number) => `The first ${shown.toLocaleString()} of ${all.toLocaleString()} bytes.`,

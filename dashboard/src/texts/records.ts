@@ -24,6 +24,7 @@ export const RECORDS = {
   conflicts: (count: number) => many(count, "open conflict", "open conflicts"),
   proof: "Prove the latest change",
   earlier: "Earlier",
+  unknown: "There is no such record, and nothing of one is kept. Look at how entity and record are written.",
   gone: "It was deleted then, or not there yet.",
   back: "Back to the list",
 } as const;

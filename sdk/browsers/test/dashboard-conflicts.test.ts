@@ -98,6 +98,8 @@ describe("the desk", () => {
       await operator.follows("contacts two");
       await operator.isAt("contacts two");
       await operator.says("2 other conflicts are about the same field");
+      await keys.press("a");
+      await operator.says("Choose something first");
       await keys.press("2");
       await keys.isOn("Decide: Take phone");
       await keys.press("a");

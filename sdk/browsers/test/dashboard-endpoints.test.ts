@@ -42,6 +42,7 @@ describe("endpoints", () => {
       await operator.says("There is no endpoint yet");
       expect(await operator.faults()).toEqual([]);
       await keys.press("n");
+      await keys.isOn("Address");
       await operator.writes("Address", receiver.url);
       await operator.writes("Name", "admin");
       await operator.writes("Types of events", "contacts.*\ntasks.*");
@@ -52,6 +53,10 @@ describe("endpoints", () => {
       const secret = await operator.tab.run(() => document.querySelector(".secret")?.textContent ?? "");
       expect(secret).toMatch(/^whsec_/);
       expect(await operator.faults()).toEqual([]);
+      // Whoever still holds Enter keeps it.
+      await keys.isOn("Secret");
+      await keys.press("Enter");
+      await operator.says("The secret, once");
       await keys.press("Escape");
       await operator.isAt("admin");
       await operator.says("contacts.*, tasks.*");
@@ -335,6 +340,15 @@ describe("endpoints", () => {
     });
   });
 
+  test("an endpoint that is not there says so on a page of its name, with the way to those that are", () =>
+    asAdmin(async (operator) => {
+      await operator.goTo("endpoints/nowhere", "nowhere");
+      await operator.says("There is no such endpoint");
+      expect(await operator.faults()).toEqual([]);
+      await operator.follows("All endpoints");
+      await operator.isAt("Endpoints");
+    }));
+
   test("an endpoint is removed after it was asked once more", async () => {
     await endpoint("leaves");
     await asAdmin(async (operator) => {
@@ -360,6 +374,8 @@ describe("domains", () => {
       await own.ask("PUT", "/v1/entities/tasks/records/1", { n: 1 });
       await until("it is delivered", async () => ((await own.ask("GET", "/v1/endpoints/admin-panel")) as { readonly pending: number; readonly lag: number }).pending === 0);
       await make("billing", { url: "http://127.0.0.1:9/", schedule: [0, 3_600_000] });
+      // More than a page of those that do well, by name before the one that does worst.
+      for (let at = 0; at < 100; at += 1) await make(`idle-${at}`, { events: ["nothing.*"] });
       await make("newsletter");
       await own.ask("POST", "/v1/endpoints/newsletter/disable");
       await own.ask("PUT", "/v1/entities/tasks/records/2", { n: 2 });
@@ -371,7 +387,7 @@ describe("domains", () => {
         await operator.says("Somebody has disabled it. Test and enable it.");
         // The worst first.
         const names = await operator.tab.run(() => [...document.querySelectorAll("tbody tr td:first-child a")].map((name) => (name as HTMLElement).innerText));
-        expect(names).toEqual(["newsletter", "billing", "admin-panel"]);
+        expect(names.slice(0, 3)).toEqual(["newsletter", "billing", "admin-panel"]);
         await operator.pictures("dashboard-domains");
         expect(await operator.faults()).toEqual([]);
         await operator.follows("newsletter");

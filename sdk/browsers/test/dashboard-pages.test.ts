@@ -100,7 +100,7 @@ describe("the pages", () => {
       await operator.says("All is well");
       await operator.says("Open conflicts");
       // What draws is loaded once a chart comes into sight; nothing moves when it is drawn.
-      await operator.onPhone();
+      await operator.resize({ width: 375, height: 400 });
       await operator.goTo("", "Overview");
       await operator.says("Open conflicts");
       const loaded = () => operator.tab.run(() => performance.getEntriesByType("resource").some(({ name }) => /\/draw-.*\.js$/.test(name)));
@@ -156,6 +156,12 @@ describe("the pages", () => {
       await operator.keys.press("Enter");
       await operator.says("Records of tasks");
       expect(await operator.faults()).toEqual([]);
+      // What was never there is not said to be deleted.
+      await operator.goTo("records?entity=tasks&id=t0", "Records");
+      await operator.says("There is no such record");
+      await operator.saysNoMore("The record is deleted.");
+      expect(await operator.faults()).toEqual([]);
+      await operator.follows("Back to the list");
       await operator.follows("t1");
       await operator.says("Time travel");
       await operator.says("Called");
@@ -301,8 +307,38 @@ describe("the pages", () => {
       await hub.halt();
       await operator.says("The hub does not answer");
       expect(await operator.faults()).toEqual([]);
+      // Nobody is signed out whom the hub would let in again.
+      await operator.presses("Sign out");
+      await operator.says("The hub does not answer: the session goes on.");
+      // Whoever opens the page meanwhile is not asked for a token.
+      await operator.goTo("domains", "Syncline");
+      await operator.says("this page goes on by itself");
+      await operator.saysNoMore("Access token");
+      expect(await operator.faults()).toEqual([]);
       await hub.start();
       // Sessions end with the process.
       await operator.says("The session has ended. Sign in again.");
+    }));
+
+  test("a page that is long in coming is said to come, and one that does not come at all says so", () =>
+    signedIn(async (operator) => {
+      const way = async (offline: boolean, latency: number): Promise<void> => {
+        await operator.tab.cdp("Network.enable");
+        await operator.tab.cdp("Network.emulateNetworkConditions", { offline, latency, downloadThroughput: -1, uploadThroughput: -1 });
+      };
+      await operator.goTo("runs", "Runs");
+      await way(false, 4_000);
+      await operator.follows("Audit");
+      await operator.sees("it is said to come, where the page before stood", () => document.querySelector("main .loading") !== null && document.querySelector("h1") === null);
+      await way(false, 0);
+      await operator.isAt("Audit");
+      await way(true, 0);
+      await operator.follows("Records");
+      await operator.isAt("This page cannot be shown");
+      await operator.says("The hub does not answer");
+      await operator.says("Sign out");
+      expect(await operator.faults()).toEqual([]);
+      await way(false, 0);
+      await operator.isAt("Records");
     }));
 });

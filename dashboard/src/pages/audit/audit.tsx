@@ -60,7 +60,7 @@ function Head(): ReactElement {
         {T.verify}
       </button>
       {verifying.data === undefined ? null : (
-        <p role="status" className="notice">
+        <p role="status" className="notice good">
           {T.intact(verifying.data.entries)}
         </p>
       )}
@@ -140,6 +140,7 @@ const COLUMNS: readonly Column<AuditEntry>[] = [
   { name: T.records, isNumber: true, cell: ({ records }) => records },
   {
     name: T.details,
+    isUnseen: true,
     cell: ({ details }) =>
       details === null ? null : (
         <details>

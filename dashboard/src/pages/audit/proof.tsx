@@ -36,7 +36,7 @@ export function Proof({ entity, id }: { readonly entity: string; readonly id: st
 function ProofSaid({ proven: { document, verdict } }: { readonly proven: Proven }): ReactElement {
   const isProven = verdict === "proven";
   return (
-    <div role="status" className={isProven ? "notice" : "problem"}>
+    <div role="status" className={isProven ? "notice good" : "problem"}>
       <p>{isProven ? T.proven(document.entry, document.proof?.tree_size ?? 0) : T.notProven(T[verdict])}</p>
       <p>
         {T.head} <code>{document.head}</code>

@@ -8,7 +8,7 @@ import { useKeys } from "../../frame/keys";
 import type { Choice, Conflict, Offer } from "../../hub/shapes";
 import { Badge } from "../../parts/badge";
 import { Changes } from "../../parts/changes";
-import { Loaded, Page } from "../../parts/page";
+import { Loaded, LoadedPage, Page } from "../../parts/page";
 import { Problem } from "../../parts/problem";
 import { When } from "../../parts/when";
 import { CONFLICTS, DESK as T } from "../../texts/conflicts";
@@ -27,7 +27,11 @@ export type Chosen = { readonly is: "skip" } | { readonly is: "edit" } | { reado
 export function Desk(): ReactElement {
   const { conflict: id } = route.useParams();
   const query = useQuery(conflictQuery(id));
-  return <Loaded query={query}>{(conflict) => <OneConflict key={id} conflict={conflict} />}</Loaded>;
+  return (
+    <LoadedPage title={T.any} actions={<Link to="/conflicts">{T.toList}</Link>} query={query}>
+      {(conflict) => <OneConflict key={id} conflict={conflict} />}
+    </LoadedPage>
+  );
 }
 
 function OneConflict({ conflict }: { readonly conflict: Conflict }): ReactElement {
@@ -104,7 +108,7 @@ function Deciding({ conflict }: { readonly conflict: Conflict }): ReactElement {
     ...choices.slice(0, 9).map((offer, at) => ({ key: String(at + 1), says: T.keys.take(said(offer.choice)), does: () => choose({ is: "offer", offer }) })),
     { key: "e", says: T.edit, does: () => choose({ is: "edit" }) },
     { key: "s", says: T.skip, does: () => choose({ is: "skip" }) },
-    ...(others.length > 0 && chosen?.is === "offer" ? [{ key: "a", says: T.keys.similar, does: () => setTogether(true) }] : []),
+    ...(others.length > 0 ? [{ key: "a", says: T.keys.similar, does: () => (chosen?.is === "offer" ? setTogether(true) : announce(T.chooseFirst)) }] : []),
   ]);
   const choice = chosen?.is === "offer" ? chosen.offer.choice : undefined;
   return (
@@ -143,7 +147,7 @@ function Deciding({ conflict }: { readonly conflict: Conflict }): ReactElement {
       </div>
       {similar.isSuccess ? (
         <p className="quiet">
-          {T.similar(others.length)} {others.length >= TOGETHER_MAX - 1 ? T.similarMost : null}
+          {T.similar(others.length)} {others.length > 0 && choice === undefined ? T.similarHow : null} {others.length >= TOGETHER_MAX - 1 ? T.similarMost : null}
         </p>
       ) : null}
       {isTogether && choice !== undefined ? (

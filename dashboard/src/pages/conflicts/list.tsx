@@ -150,7 +150,7 @@ function columnsOf(isSelected: (id: string) => boolean, toggle: (id: string) => 
     {
       name: T.record,
       cell: ({ conflict, entity, id }) => (
-        <Link to="/conflicts/$conflict" params={{ conflict }} data-row>
+        <Link to="/conflicts/$conflict" params={{ conflict }} data-row className="short">
           {`${entity} ${id}`}
         </Link>
       ),

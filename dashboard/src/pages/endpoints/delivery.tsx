@@ -99,16 +99,16 @@ function RequestText({ request }: { readonly request: DeliveryRequest }): ReactE
           <Reason reason={reason} />
         </div>
       )}
-      <Value value={requestOf(request)} />
+      <Value value={headOf(request)} label={T.requestHead} />
+      {body === undefined || body === "" ? null : <Value value={body} label={T.requestBody} />}
       {bodyBytes !== undefined && body !== undefined && shown < bodyBytes ? <p className="quiet">{T.bodyCut(shown, bodyBytes)}</p> : null}
     </>
   );
 }
 
-/** Returns a request as HTTP writes it. */
-export function requestOf({ method, url, headers = {}, body }: DeliveryRequest): string {
-  const head = [`${method} ${url}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)].join("\n");
-  return body === undefined ? head : `${head}\n\n${body}`;
+/** Returns what stands before the body of a request, as HTTP writes it. */
+export function headOf({ method, url, headers = {} }: DeliveryRequest): string {
+  return [`${method} ${url}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)].join("\n");
 }
 
 function OneAttempt({ attempt, at }: { readonly attempt: Attempt; readonly at: number }): ReactElement {
@@ -122,7 +122,8 @@ function OneAttempt({ attempt, at }: { readonly attempt: Attempt; readonly at: n
       </p>
       {reason === undefined || isDelivered ? null : <Reason reason={reason} />}
       {answer === undefined ? (
-        <p className="quiet">{T.noAnswer}</p>
+        // Who was not reached has not answered: that stands there already.
+        status === undefined ? null : <p className="quiet">{T.noAnswer}</p>
       ) : (
         <details>
           <summary>{T.answer}</summary>

@@ -5,7 +5,7 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { useKeys } from "../../frame/keys";
 import type { Endpoint } from "../../hub/shapes";
-import { Loaded, Page } from "../../parts/page";
+import { LoadedPage, Page } from "../../parts/page";
 import { Problem } from "../../parts/problem";
 import { Question } from "../../parts/question";
 import { ENDPOINTS as T } from "../../texts/endpoints";
@@ -22,7 +22,11 @@ type Asked = "edit" | "disable" | "enable" | "rotate" | "remove";
 export function EndpointPage(): ReactElement {
   const { endpoint: id } = route.useParams();
   const query = useQuery(endpointQuery(id));
-  return <Loaded query={query}>{(endpoint) => <One key={id} endpoint={endpoint} />}</Loaded>;
+  return (
+    <LoadedPage title={id} actions={<Link to="/endpoints">{T.toList}</Link>} query={query}>
+      {(endpoint) => <One key={id} endpoint={endpoint} />}
+    </LoadedPage>
+  );
 }
 
 function One({ endpoint }: { readonly endpoint: Endpoint }): ReactElement {
@@ -43,7 +47,7 @@ function One({ endpoint }: { readonly endpoint: Endpoint }): ReactElement {
     </button>
   );
   return (
-    <Page title={id} about={endpoint.description === "" ? undefined : endpoint.description}>
+    <Page title={id} about={endpoint.description === "" ? undefined : endpoint.description} actions={<Link to="/endpoints">{T.toList}</Link>}>
       <p>
         <code>{endpoint.url}</code>
       </p>

@@ -87,8 +87,8 @@ function Endpoints({ endpoints }: { readonly endpoints: readonly Endpoint[] }): 
           <Link to="/endpoints/$endpoint" params={{ endpoint: id }} data-row>
             {id}
           </Link>{" "}
-          <span className="quiet">{description}</span>
-          <div className="quiet">{url}</div>
+          <span className="quiet short">{description}</span>
+          <div className="quiet short">{url}</div>
         </>
       ),
     },

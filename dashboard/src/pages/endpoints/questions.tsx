@@ -52,7 +52,7 @@ export function Rotating({ id, onClose, onRotated }: { readonly id: string; read
       <p>{T.rotateHelp}</p>
       <label>
         {T.overlap}
-        <select value={overlap} onChange={(event) => setOverlap(NAMES.find((one) => one === event.target.value) ?? "day")}>
+        <select data-first value={overlap} onChange={(event) => setOverlap(NAMES.find((one) => one === event.target.value) ?? "day")}>
           {NAMES.map((one) => (
             <option key={one} value={one}>
               {T.overlaps[one]}

@@ -28,7 +28,8 @@ function Secret({ secret }: { readonly secret: string }): ReactElement {
   const clipboard = (navigator as { readonly clipboard?: Clipboard }).clipboard;
   return (
     <div className="actions">
-      <code className="secret" aria-label={T.secretsLabel} role="group" tabIndex={0}>
+      {/* Enter on it closes nothing: who has asked for it by Enter may still hold the key. */}
+      <code className="secret" data-first aria-label={T.secretsLabel} role="group" tabIndex={0}>
         {secret}
       </code>
       {clipboard === undefined ? null : (

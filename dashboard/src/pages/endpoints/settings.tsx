@@ -14,7 +14,7 @@ import { Breaker, EndpointState, successOf } from "./words";
 export function TestReport({ tested }: { readonly tested: Tested }): ReactElement {
   const { delivered, durationMs, status, reason, answer } = tested;
   return (
-    <div role="status" className={delivered ? "notice" : "problem"}>
+    <div role="status" className={delivered ? "notice good" : "problem"}>
       <p>{delivered ? T.tested(durationMs) : T.testFailed}</p>
       <dl className="facts">
         {status === undefined ? null : <Fact name={T.testStatus}>{status}</Fact>}

@@ -93,7 +93,7 @@ export function Verify(): ReactElement {
 function Said({ verdict }: { readonly verdict: Verdict }): ReactElement {
   return (
     <section role="status" aria-label={T.result}>
-      <p className={verdict.verified ? "notice" : "problem"}>{verdict.verified ? T.verified : T.refused}</p>
+      <p className={verdict.verified ? "notice good" : "problem"}>{verdict.verified ? T.verified : T.refused}</p>
       {verdict.schemes.map((scheme) => (
         <article key={scheme.scheme} className="card">
           <h2>

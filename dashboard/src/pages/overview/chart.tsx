@@ -13,9 +13,11 @@ interface Facts {
   readonly times: readonly Sample[];
   readonly values: readonly (number | null)[];
   readonly write: (value: number) => string;
+  /** What it is at where there is no figure. */
+  readonly none?: string;
 }
 
-export function Chart({ title, times, values, write }: Facts): ReactElement {
+export function Chart({ title, times, values, write, none = OVERVIEW.unknown }: Facts): ReactElement {
   const place = useRef<HTMLDivElement>(null);
   const drawing = useRef<Drawing>(undefined);
   const points = useRef<Points>([[], []]);
@@ -53,12 +55,12 @@ export function Chart({ title, times, values, write }: Facts): ReactElement {
     };
   }, [scheme]);
   useEffect(() => drawing.current?.show(points.current));
-  const latest = values.findLast((value) => value !== null);
-  const now = latest === undefined || latest === null ? OVERVIEW.unknown : write(latest);
+  const latest = values.at(-1);
+  const now = latest === undefined ? OVERVIEW.unknown : latest === null ? none : write(latest);
   return (
     <figure className="card">
       <figcaption>
-        {title} <span className="quiet number">{now}</span>
+        {title} <span className="number">{now}</span>
       </figcaption>
       <div ref={place} className="chart" role="img" aria-label={OVERVIEW.chart(title, now)} />
     </figure>

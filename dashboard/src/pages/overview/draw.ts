@@ -10,6 +10,8 @@ const AXIS = 64;
 const TIMES = 28;
 /** Between two times below it, in pixels: as wide as they are, and some air. */
 const TIMES_APART = 70;
+/** Room for the half of a time that stands at its right end, in pixels. */
+const BESIDE = 28;
 /** What it shows, in seconds: as long as the hub keeps samples. */
 const SHOWN_S = 600;
 
@@ -39,6 +41,18 @@ export function draw(place: HTMLElement, points: Points, write: (value: number) 
   };
 }
 
+/** Where nothing has come yet the ten minutes end now. */
+function endingAt(latest: number | null | undefined): [number, number] {
+  const end = typeof latest === "number" ? latest : Date.now() / 1000;
+  return [end - SHOWN_S, end];
+}
+
+/** Returns what stands at the ticks; what two of them would say alike is said once. */
+export function labelsOf(ticks: readonly number[], write: (value: number) => string): string[] {
+  const labels = ticks.map(write);
+  return labels.map((label, at) => (labels.indexOf(label) === at ? label : ""));
+}
+
 function options(place: HTMLElement, write: (value: number) => string): uPlot.Options {
   const style = getComputedStyle(place);
   const [line, text, grid] = ["--accent", "--quiet", "--line"].map((name) => resolved(place, style.getPropertyValue(name)));
@@ -49,8 +63,9 @@ function options(place: HTMLElement, write: (value: number) => string): uPlot.Op
     legend: { show: false },
     cursor: { show: false },
     // The same ten minutes whatever has come of them: a chart that begins is empty at its left.
-    scales: { x: { range: (_, __, latest) => [(latest ?? 0) - SHOWN_S, latest ?? 0] }, y: { range: (_, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.1] } },
-    axes: [{ ...axis, size: TIMES, space: TIMES_APART, values: (_, times) => times.map((time) => CLOCK.format(time * 1000)) }, { ...axis, size: AXIS, values: (_, ticks) => ticks.map(write) }],
+    scales: { x: { range: (_, __, latest) => endingAt(latest) }, y: { range: (_, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.1] } },
+    padding: [null, BESIDE, null, null],
+    axes: [{ ...axis, size: TIMES, space: TIMES_APART, values: (_, times) => times.map((time) => CLOCK.format(time * 1000)) }, { ...axis, size: AXIS, values: (_, ticks) => labelsOf(ticks, write) }],
     series: [{}, { stroke: line ?? "blue", width: 2, spanGaps: false, points: { show: (chart) => chart.data[0].length === 1 } }],
   };
 }

@@ -85,9 +85,9 @@ function Now({ facts }: { readonly facts: Facts }): ReactElement {
         <div className="charts">
           <Chart title={T.throughput} times={samples} values={series(({ changes }) => changes / everySeconds)} write={perSecond} />
           <Chart title={T.requests} times={samples} values={series(({ requests }) => requests / everySeconds)} write={perSecond} />
-          <Chart title={T.errors} times={samples} values={series(errorsOf)} write={percent} />
+          <Chart title={T.errors} times={samples} values={series(errorsOf)} write={percent} none={T.idle} />
           <Chart title={T.queue} times={samples} values={series(({ queue }) => queue)} write={(count) => count.toLocaleString()} />
-          <Chart title={T.lag} times={samples} values={series(({ lagMs }) => lagMs)} write={span} />
+          <Chart title={T.lag} times={samples} values={series(({ lagMs }) => lagMs)} write={span} none={TEXTS.none} />
           <Chart title={T.consistency} times={samples} values={series(({ consistency }) => consistency)} write={percent} />
         </div>
       </section>

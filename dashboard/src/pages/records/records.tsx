@@ -69,7 +69,7 @@ function List({ entity }: { readonly entity: string }): ReactElement {
       name: T.id,
       cell: ({ id, conflicts }) => (
         <>
-          <Link to="/records" search={{ entity, id }} data-row>
+          <Link to="/records" search={{ entity, id }} data-row className="short">
             {id}
           </Link>{" "}
           {conflicts === undefined || conflicts.length === 0 ? null : <Badge tone="warn">{T.conflicts(conflicts.length)}</Badge>}

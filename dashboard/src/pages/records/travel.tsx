@@ -33,6 +33,8 @@ export function Travel({ entity, id, at }: Facts): ReactElement {
   const state = useSession();
   const wasThere = !(then.error instanceof HubError && then.error.status === 404);
   const isGone = now.error instanceof HubError && now.error.status === 404;
+  // What nobody knows of was not deleted: its name may be written wrongly.
+  const isKnown = history.data?.pages.some(({ changes }) => changes.length > 0);
   return (
     <>
       <p>
@@ -44,7 +46,7 @@ export function Travel({ entity, id, at }: Facts): ReactElement {
         <h2 id="record">
           {entity} {id}{" "}
           {at === undefined ? (
-            <Badge tone="busy">{T.now}</Badge>
+            isGone ? null : <Badge tone="busy">{T.now}</Badge>
           ) : (
             <Badge tone="warn">
               {T.at} <Moment at={at} />
@@ -59,7 +61,7 @@ export function Travel({ entity, id, at }: Facts): ReactElement {
           </p>
         ))}
         {now.isError && !isGone ? <Problem error={now.error} /> : null}
-        {isGone ? <p className="notice">{DESK.recordGone}</p> : null}
+        {isGone && isKnown !== undefined ? <p className="notice">{isKnown ? DESK.recordGone : T.unknown}</p> : null}
         {at === undefined && now.data?.record ? <Fields record={now.data.record} /> : null}
         {at !== undefined && then.isError ? wasThere ? <Problem error={then.error} /> : <p className="notice">{T.gone}</p> : null}
         {at !== undefined && then.data !== undefined ? (
