@@ -186,6 +186,7 @@ impl Delivering {
         let parcel = Parcel {
             sending: Sending {
                 endpoint: endpoint.id.clone(),
+                made: 0,
                 event: Arc::new(event),
                 attempt: 1,
                 is_replay: false,

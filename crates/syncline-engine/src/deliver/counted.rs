@@ -14,7 +14,7 @@ impl Queue {
     /// An attempt that was to be sent waits. Answers whether it is under way.
     pub(super) fn wait(&mut self, send: &Sending) -> bool {
         let Some(item) = self.items.get_mut(&send.event.position) else { return false };
-        if item.phase != Phase::Flying || item.tries != send.attempt {
+        if item.phase != Phase::Flying || item.tries != send.attempt || send.made != self.made {
             return false;
         }
         item.phase = Phase::Counted;
@@ -26,7 +26,8 @@ impl Queue {
     /// Returns whether this is an attempt that waits.
     pub(super) fn is_waiting(&self, send: &Sending) -> bool {
         let item = self.items.get(&send.event.position);
-        item.is_some_and(|item| item.phase == Phase::Counted && item.tries == send.attempt)
+        send.made == self.made
+            && item.is_some_and(|item| item.phase == Phase::Counted && item.tries == send.attempt)
     }
 
     /// Returns whether what waits may be sent as far as the endpoint is concerned. While its breaker lets one probe

@@ -18,6 +18,8 @@ use super::stored::LaneName;
 pub struct Sending {
     /// The endpoint.
     pub endpoint: EndpointId,
+    /// Which of the endpoints of that id, one after the other: one that was removed and made anew is another.
+    pub made: u64,
     /// What to send.
     pub event: Arc<EventRef>,
     /// Which attempt of this delivery it is, counted from 1; a replay counts anew.

@@ -68,8 +68,8 @@ impl Queue {
             if self.settings.rate.is_some() {
                 self.bucket.take();
             }
-            let (endpoint, attempt) = (self.id.clone(), item.tries);
-            return Some((Sending { endpoint, event, attempt, is_replay }, is_fresh));
+            let (endpoint, made, attempt) = (self.id.clone(), self.made, item.tries);
+            return Some((Sending { endpoint, made, event, attempt, is_replay }, is_fresh));
         }
     }
 

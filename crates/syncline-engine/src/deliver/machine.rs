@@ -42,6 +42,8 @@ struct Slot {
 #[derive(Debug, Default)]
 pub struct Dispatch {
     slots: Vec<Option<Slot>>,
+    /// How many endpoints were made, or taken up.
+    made: u64,
     by_id: BTreeMap<EndpointId, usize>,
     /// The last position of the log.
     end: Position,
@@ -111,7 +113,8 @@ impl Dispatch {
         self.handle_removed(&stored.endpoint);
         let Stored { endpoint, settings, cursor, rows, due } = stored;
         let host = self.hosts.join(&settings.url);
-        let mut queue = Queue::new(endpoint.clone(), settings, &cursor);
+        self.made += 1;
+        let mut queue = Queue::new((endpoint.clone(), self.made), settings, &cursor);
         let start = cursor.settled;
         queue.recover(now, cursor, rows, due);
         let is_near = self.end.0.saturating_sub(start.0) <= IDLE_SPAN_MAX;

@@ -80,6 +80,7 @@
 //! // Commit `batch`, send, and tell what came of it.
 //! let report = Report {
 //!     endpoint: sends[0].endpoint.clone(),
+//!     made: sends[0].made,
 //!     position: sends[0].event.position,
 //!     attempt: sends[0].attempt,
 //!     outcome: Outcome::Answered { status: 200, retry_after_ms: None },

@@ -11,6 +11,8 @@ use super::limits::Millis;
 pub struct Report {
     /// The endpoint.
     pub endpoint: EndpointId,
+    /// Which of the endpoints of that id, as [`Sending::made`](super::Sending::made) has said.
+    pub made: u64,
     /// The event's place in the log.
     pub position: Position,
     /// Which attempt, as [`Sending::attempt`](super::Sending::attempt) has said.
@@ -28,6 +30,7 @@ impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Report")
             .field("endpoint", &self.endpoint)
+            .field("made", &self.made)
             .field("position", &self.position)
             .field("attempt", &self.attempt)
             .field("outcome", &self.outcome)

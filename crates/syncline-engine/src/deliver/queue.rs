@@ -31,6 +31,8 @@ use crate::rows::{Batch, Key};
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) id: EndpointId,
+    /// Which of the endpoints of that id it is.
+    pub(super) made: u64,
     pub(super) settings: Arc<Settings>,
     pub(super) disabled: Option<Disabled>,
     pub(super) failing: Option<Failing>,
@@ -182,10 +184,15 @@ impl Queue {
         Position(self.settled.0.min(first))
     }
 
-    pub(super) fn new(id: EndpointId, settings: Arc<Settings>, cursor: &CursorRow) -> Self {
+    pub(super) fn new(
+        (id, made): (EndpointId, u64),
+        settings: Arc<Settings>,
+        cursor: &CursorRow,
+    ) -> Self {
         let window = settings.in_flight_max.get();
         Self {
             id,
+            made,
             settings,
             disabled: cursor.disabled,
             failing: cursor.failing,

@@ -27,6 +27,10 @@ impl Queue {
         batch: &mut Batch,
         notices: &mut Vec<Notice>,
     ) -> Option<u32> {
+        if report.made != self.made {
+            // It was removed meanwhile, and another one has its id.
+            return None;
+        }
         let mut row = self.land(report.position, report.attempt)?;
         let bytes = row.bytes;
         let verdict = report.outcome.verdict();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use syncline_engine::deliver::limits::{CUT_OFF_MAX, HOST_FLYING_MAX, HOST_UNPROVEN_MAX};
 use syncline_engine::deliver::{
     Backlog, BreakerSettings, BreakerState, DeliveryState, DisableReason, Failure, Filter, Load,
-    Notice, Outcome, Rate, Refusal, Schedule, Settings, limits,
+    Notice, Outcome, Rate, Refusal, Replay, Report, Schedule, Settings, limits,
 };
 use syncline_engine::rows::{Batch, Key};
 use syncline_merge::fault::{Fault, with_fault};
@@ -117,6 +117,7 @@ fn life(seed: u64) {
                 }
             }
             _ if random.chance(5) => world.enable_all(),
+            _ if random.chance(20) => somebody_changes_something(&mut world, &mut random),
             _ => match world.dispatch.poll_due() {
                 Some(due_ms) if random.chance(50) => world.now = world.now.max(due_ms),
                 _ => world.now += random.below(3_000),
@@ -126,6 +127,26 @@ fn life(seed: u64) {
     world.enable_all();
     world.settle();
     world.check_settled();
+}
+
+/// An endpoint is disabled, moved to another address, or otherwise settled.
+fn somebody_changes_something(world: &mut World, random: &mut Random) {
+    let names: Vec<_> = world.endpoints.keys().cloned().collect();
+    let name = names[random.below(names.len() as u64) as usize].clone();
+    if random.chance(30) {
+        let batch = &mut world.batch;
+        assert_eq!(world.dispatch.handle_disabled(world.now, &name, batch), Ok(()));
+        return world.commit();
+    }
+    let mut settings = Settings::clone(&world.endpoints[&name]);
+    settings.in_flight_max = std::num::NonZeroU32::new(1 + random.below(70) as u32).unwrap();
+    if random.chance(50) {
+        settings.url = format!("https://h{}.example.org/hook", random.below(3)).into();
+    }
+    if random.chance(50) {
+        settings.rate = None;
+    }
+    world.settle_anew(&name, settings);
 }
 
 /// Goal: whatever receivers do and wherever the hub ends, every event is delivered or given up, in the order
@@ -508,19 +529,12 @@ fn an_endpoint_that_has_another_address_is_tried_at_once() {
     let mut world = left_alone(40);
     world.commit();
     let shop = endpoint("shop");
-    let change = |world: &mut World, settings: Settings| {
-        let settings = Arc::new(settings);
-        world.endpoints.insert(shop.clone(), Arc::clone(&settings));
-        let (now, batch) = (world.now, &mut world.batch);
-        assert_eq!(world.dispatch.handle_settings(now, &shop, settings, batch), Ok(()));
-    };
-    change(&mut world, Settings { block_ms: 1, ..settings() });
+    world.settle_anew(&shop, Settings { block_ms: 1, ..settings() });
     world.pump(10, 0);
     assert_eq!(world.flying.len(), 0, "it is the same one");
-    change(&mut world, Settings { url: "https://other.example.org/hook".into(), ..settings() });
-    world.commit();
+    let url = "https://other.example.org/hook".into();
+    world.settle_anew(&shop, Settings { url, ..settings() });
     world.crash();
-    world.moved(&shop);
     world.pump(10, 0);
     assert!(!world.flying.is_empty());
     world.settle();
@@ -590,10 +604,7 @@ fn the_backlog_of_a_disabled_endpoint_can_be_left_out_and_replayed() {
     for at in 6..=9 {
         assert_eq!(row(&world, at), None, "{at} was left out");
     }
-    let replays = (6..=9).map(|at| syncline_engine::deliver::Replay {
-        event: world.log[at - 1].clone().unwrap(),
-        row: None,
-    });
+    let replays = (6..=9).map(|at| Replay { event: world.log[at - 1].clone().unwrap(), row: None });
     let replays = replays.collect();
     let taken = world.dispatch.handle_replay(world.now, &shop, replays, &mut world.batch);
     assert_eq!(taken.map(|taken| (taken.looked_at, taken.taken)), Ok((4, 4)));
@@ -1106,6 +1117,41 @@ fn a_report_of_another_attempt_changes_nothing() {
     assert!(!world.batch.is_empty());
     world.settle();
     world.check_settled();
+}
+
+/// The one that had the id before was removed while it hung.
+#[test]
+fn what_a_removed_endpoint_answers_late_is_no_answer_of_another_one_of_its_id() {
+    let mut world = one(settings(), 1, 1);
+    let shop = endpoint("shop");
+    world.pump(1, 0);
+    let former = world.flying.remove(0);
+    world.dispatch.handle_removed(&shop);
+    world.disk.clear();
+    world.add("shop", settings());
+    let replay = Replay { event: Arc::clone(&former.event), row: None };
+    let (now, batch) = (world.now, &mut world.batch);
+    let replayed = world.dispatch.handle_replay(now, &shop, vec![replay], batch).unwrap();
+    assert_eq!(replayed.taken, 1);
+    world.commit();
+    let sends = world.dispatch.poll_sends(world.now, 1, &mut world.batch);
+    assert_eq!((sends[0].event.position, sends[0].attempt), (Position(1), former.attempt));
+    world.commit();
+    let late = Report {
+        endpoint: shop.clone(),
+        made: former.made,
+        position: Position(1),
+        attempt: former.attempt,
+        outcome: ok(),
+        duration_ms: 5,
+        excerpt: "".into(),
+    };
+    world.dispatch.handle_report(world.now, 1, &late, &mut world.batch);
+    assert!(world.batch.is_empty(), "it says nothing of this one");
+    let own = Report { made: sends[0].made, outcome: status(500), ..late };
+    world.dispatch.handle_report(world.now, 1, &own, &mut world.batch);
+    world.commit();
+    assert_eq!(world.row(&shop, Position(1)).unwrap().state, DeliveryState::Retrying);
 }
 
 #[test]

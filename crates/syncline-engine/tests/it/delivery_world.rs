@@ -318,6 +318,7 @@ impl World {
         self.landed.push(which);
         let report = Report {
             endpoint: send.endpoint,
+            made: send.made,
             position: send.event.position,
             attempt: send.attempt,
             outcome,
@@ -415,8 +416,21 @@ impl World {
         }
     }
 
+    /// An endpoint has other settings from now on.
+    pub(crate) fn settle_anew(&mut self, name: &EndpointId, settings: Settings) {
+        let settings = Arc::new(settings);
+        let before = self.endpoints.insert(name.clone(), Arc::clone(&settings));
+        let is_moved = before.is_some_and(|before| before.url != settings.url);
+        let (now, batch) = (self.now, &mut self.batch);
+        assert_eq!(self.dispatch.handle_settings(now, name, settings, batch), Ok(()));
+        if is_moved {
+            self.moved(name);
+        }
+        self.commit();
+    }
+
     /// Nobody is left alone for what an endpoint has said or done before.
-    pub(crate) fn moved(&mut self, name: &EndpointId) {
+    fn moved(&mut self, name: &EndpointId) {
         self.pauses.remove(name);
         self.rests.remove(name);
         self.turned.retain(|(of, _)| of != name);

@@ -138,6 +138,7 @@ impl World {
 pub(crate) fn good(parcel: &Parcel) -> Report {
     Report {
         endpoint: parcel.sending.endpoint.clone(),
+        made: parcel.sending.made,
         position: parcel.sending.event.position,
         attempt: parcel.sending.attempt,
         outcome: Outcome::Answered { status: 204, retry_after_ms: None },

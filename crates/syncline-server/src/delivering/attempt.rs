@@ -92,6 +92,7 @@ pub(super) fn report(
 ) -> Report {
     Report {
         endpoint: parcel.sending.endpoint.clone(),
+        made: parcel.sending.made,
         position: parcel.sending.event.position,
         attempt: parcel.sending.attempt,
         outcome,

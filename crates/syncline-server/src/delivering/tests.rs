@@ -194,6 +194,7 @@ async fn a_pause_that_was_asked_for_is_kept_while_the_store_fails() {
         let turn = |id: &str, retry_after_ms| {
             let report = Report {
                 endpoint: EndpointId::new(id).unwrap(),
+                made: 1,
                 position: Position(1),
                 attempt: 1,
                 outcome: Outcome::Answered { status: 503, retry_after_ms },

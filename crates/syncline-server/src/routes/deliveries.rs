@@ -89,6 +89,7 @@ pub(super) async fn one(asked: Asked) -> Answer {
         let is_over = delivery.state.is_final();
         let sending = Sending {
             endpoint: id,
+            made: 0,
             event: delivery.event_ref(position),
             // Of one that is over, as its last one was.
             attempt: delivery.tries.saturating_add(u32::from(!is_over)).max(1),
