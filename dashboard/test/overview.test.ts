@@ -1,4 +1,4 @@
-import { toldOf } from "../src/pages/overview/alerts";
+import { lookOf, toldOf } from "../src/pages/overview/alerts";
 import { linesOf } from "../src/pages/overview/notices";
 import { expect, test } from "vitest";
 import type { Overview, Sample } from "../src/hub/shapes";
@@ -71,4 +71,13 @@ test("of domains that come page by page what needs somebody stands first, and it
   expect(worstFirst([a, b, c]).map(({ name }) => name)).toEqual(["c", "b", "a"]);
   expect(areWorstThere(verdicts, [a, b])).toBe(false);
   expect(areWorstThere(verdicts, [a, b, c])).toBe(true);
+});
+
+test("that no rule is broken is said only where the server has looked of late", () => {
+  const asked = { at: "2026-11-23T10:00:40.000Z", everySeconds: 10 };
+  expect(lookOf({ ...asked, lookedAt: null })).toBe("never");
+  expect(lookOf({ ...asked, lookedAt: "2026-11-23T10:00:31.000Z" })).toBe("known");
+  expect(lookOf({ ...asked, lookedAt: "2026-11-23T10:00:10.000Z" })).toBe("known");
+  expect(lookOf({ ...asked, lookedAt: "2026-11-23T10:00:09.999Z" })).toBe("late");
+  expect(lookOf(asked)).toBe("known");
 });

@@ -330,6 +330,16 @@ export interface Alert {
   readonly told: readonly { readonly receiver: string; readonly result: "waiting" | "told" | "failed" | "too_mild" | "later"; readonly at?: string }[];
 }
 
+/** What is too bad, and when it was looked. */
+export interface Alerts {
+  /** The time of the hub. */
+  readonly at: string;
+  /** When the hub was looked at last; `null` before the first time since the server was started. */
+  readonly lookedAt?: string | null;
+  readonly everySeconds: number;
+  readonly alerts: readonly Alert[];
+}
+
 /** A page of a list. */
 export interface Next {
   readonly next?: string | number;

@@ -3,6 +3,8 @@
 export const ALERTS = {
   title: "Alerts",
   none: "No rule is broken.",
+  notLooked: "Nothing is known yet: since its start the server has not looked. It does so within seconds.",
+  lookedLate: "Nothing is known: the server does not get to look at this hub. Look at its log, and at the disk.",
   kind: {
     error_rate: "Operations are refused",
     lag: "Deliveries lag",

@@ -11,6 +11,7 @@ export const ENDPOINTS = {
   make: "New endpoint",
   find: "Find by name, address or type",
   foundOf: (shown: number, all: number) => (shown === all ? many(all, "endpoint", "endpoints") : `${shown.toLocaleString()} of ${many(all, "endpoint", "endpoints")}`),
+  more: (count: number) => `Show more (${count.toLocaleString()} are left)`,
   foundNone: "None is called so",
   notRated: "shown on its page",
   id: "Name",

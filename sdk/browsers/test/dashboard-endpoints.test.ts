@@ -394,6 +394,18 @@ describe("domains", () => {
         await operator.isAt("newsletter");
         await operator.says("Somebody has disabled it. Send a test, then enable it.");
         expect(await operator.faults()).toEqual([]);
+        // Of very many endpoints a part is drawn, and all are found.
+        await operator.goTo("endpoints", "Endpoints");
+        await operator.says("103 endpoints");
+        const rows = (count: number) => operator.sees(`${count} rows`, (wanted) => document.querySelectorAll("tbody tr").length === wanted, count);
+        await rows(100);
+        await operator.writes("Find by name, address or type", "newsletter");
+        await rows(1);
+        await operator.writes("Find by name, address or type", "http");
+        await rows(100);
+        await operator.presses("Show more (3 are left)");
+        await rows(103);
+        expect(await operator.faults()).toEqual([]);
       });
     } finally {
       await pages.close();

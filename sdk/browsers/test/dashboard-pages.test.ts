@@ -143,6 +143,16 @@ describe("the pages", () => {
       expect(await operator.faults()).toEqual([]);
       await hub.ask("DELETE", "/v1/endpoints/lit");
       await operator.says("No rule is broken.");
+      // A server that was just started has not looked, and soon has: what it says until then is put into its answers.
+      await operator.tab.run(() => {
+        const real = window.fetch;
+        window.fetch = async (...asked) => {
+          const answer = await real(...asked);
+          return String(asked[0]).includes("/v1/alerts") ? Response.json({ ...((await answer.json()) as object), lookedAt: null }) : answer;
+        };
+      });
+      await operator.says("since its start the server has not looked");
+      await operator.saysNoMore("No rule is broken.");
     });
   });
 

@@ -1,7 +1,7 @@
 /** A value of one's own instead of any side's. */
 
 import { useMutation } from "@tanstack/react-query";
-import { type ReactElement, type SubmitEvent, useId, useState } from "react";
+import { type ReactElement, type SubmitEvent, useEffect, useId, useRef, useState } from "react";
 import type { Conflict, Json, Offer } from "../../hub/shapes";
 import { Problem } from "../../parts/problem";
 import { written } from "../../parts/value";
@@ -15,6 +15,9 @@ export function OwnValue({ conflict, onForeseen }: { readonly conflict: Conflict
   const [text, setText] = useState(written(first));
   const [fault, setFault] = useState<string>();
   const help = useId();
+  const field = useRef<HTMLTextAreaElement>(null);
+  // One goes on where what is shown ends.
+  useEffect(() => field.current?.setSelectionRange(field.current.value.length, field.current.value.length), []);
   const look = useMutation({ mutationFn: (value: Json) => foresee(id, { value }), onSuccess: onForeseen });
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
@@ -30,6 +33,7 @@ export function OwnValue({ conflict, onForeseen }: { readonly conflict: Conflict
       <label>
         {T.edited2}
         <textarea
+          ref={field}
           autoFocus
           rows={Math.min(10, text.split("\n").length + 1)}
           value={text}

@@ -14,6 +14,8 @@ import { MakeEndpoint } from "./make";
 import { SecretOnce } from "./secret-once";
 import { Breaker, EndpointState, successOf } from "./words";
 
+/** How many are shown at once, and how many more on request: a thousand rows take longer to draw than a key takes to be pressed. */
+const SHOWN = 100;
 /** Of how many endpoints the success rate is asked at once: one request each. */
 const RATED_MAX = 25;
 
@@ -56,6 +58,7 @@ export function found(endpoints: readonly Endpoint[], text: string): readonly En
 
 function Found({ endpoints }: { readonly endpoints: readonly Endpoint[] }): ReactElement {
   const [sought, setSought] = useState("");
+  const [most, setMost] = useState(SHOWN);
   const field = useRef<HTMLInputElement>(null);
   useKeys([{ key: "/", says: TEXTS.keys.filter, does: () => field.current?.focus() }]);
   const shown = found(endpoints, sought);
@@ -70,7 +73,12 @@ function Found({ endpoints }: { readonly endpoints: readonly Endpoint[] }): Reac
           {T.foundOf(shown.length, endpoints.length)}
         </p>
       </div>
-      {shown.length === 0 ? <Empty title={T.foundNone} /> : <Endpoints endpoints={shown} />}
+      {shown.length === 0 ? <Empty title={T.foundNone} /> : <Endpoints endpoints={shown.slice(0, most)} />}
+      {shown.length > most ? (
+        <button type="button" className="more" data-row onClick={() => setMost(most + SHOWN)}>
+          {T.more(shown.length - most)}
+        </button>
+      ) : null}
     </>
   );
 }

@@ -3,7 +3,7 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { askHub } from "../../hub/session";
-import type { Alert } from "../../hub/shapes";
+import type { Alert, Alerts as Found } from "../../hub/shapes";
 import { Badge, type Tone } from "../../parts/badge";
 import { When } from "../../parts/when";
 import { ALERTS as T } from "../../texts/alerts";
@@ -14,18 +14,27 @@ const EVERY_MS = 10_000;
 
 const KINDS: Readonly<Record<string, string>> = T.kind;
 
-const alertsQuery = queryOptions({
-  queryKey: ["alerts"],
-  queryFn: async ({ signal }) => (await askHub<{ readonly alerts: readonly Alert[] }>("/v1/alerts", { signal })).alerts,
-  refetchInterval: EVERY_MS,
-});
+/** How many looks may be missing before that is said: one that takes longer is none. */
+const MISSING_MAX = 3;
+
+const alertsQuery = queryOptions({ queryKey: ["alerts"], queryFn: ({ signal }) => askHub<Found>("/v1/alerts", { signal }), refetchInterval: EVERY_MS });
 
 export function Alerts(): ReactElement {
+  const query = useQuery({ ...alertsQuery, select: ({ alerts }) => alerts });
+  const look = useQuery({ ...alertsQuery, select: lookOf }).data;
   return (
-    <Lines title={T.title} query={useQuery(alertsQuery)} none={T.none} keyOf={({ alert }) => alert}>
+    <Lines title={T.title} query={query} none={look === "never" ? T.notLooked : look === "late" ? T.lookedLate : T.none} keyOf={({ alert }) => alert}>
       {(alert) => <One alert={alert} />}
     </Lines>
   );
+}
+
+/** Returns how it stands with the looks: where there is none nothing is known, and that nothing is told says nothing. */
+export function lookOf({ at, lookedAt, everySeconds }: Pick<Found, "at" | "lookedAt" | "everySeconds">): "never" | "late" | "known" {
+  if (lookedAt === null) return "never";
+  // A hub of before tells no time, and looks.
+  if (lookedAt === undefined) return "known";
+  return Date.parse(at) - Date.parse(lookedAt) > MISSING_MAX * everySeconds * 1_000 ? "late" : "known";
 }
 
 /** Returns who is told of one, and how that went. */
