@@ -133,3 +133,137 @@ impl UnderWay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use syncline_engine::deliver::{EventRef, Outcome};
+    use syncline_model::id::{EntityName, EventId, EventType, RecordId};
+
+    use super::*;
+
+    /// xorshift64: small, seedable, the same on every platform.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % bound
+        }
+    }
+
+    fn sending(endpoint: u64, position: u64) -> Sending {
+        let event = EventRef {
+            position: Position(position),
+            event: EventId::new("e").unwrap(),
+            event_type: EventType::new("tasks.told").unwrap(),
+            entity: EntityName::new("tasks").unwrap(),
+            id: RecordId::new("t").unwrap(),
+            created_ms: 0,
+            bytes: 0,
+        };
+        let endpoint = EndpointId::new(&format!("e{endpoint}")).unwrap();
+        Sending { endpoint, made: 1, event: Arc::new(event), attempt: 1, is_replay: false }
+    }
+
+    fn report(sending: &Sending) -> Report {
+        Report {
+            endpoint: sending.endpoint.clone(),
+            made: sending.made,
+            position: sending.event.position,
+            attempt: sending.attempt,
+            outcome: Outcome::Answered { status: 204, retry_after_ms: None },
+            duration_ms: 0,
+            excerpt: "".into(),
+        }
+    }
+
+    /// Attempts that are counted, wait, begin and end.
+    #[derive(Default)]
+    struct Life {
+        under_way: UnderWay,
+        flying: Vec<Sending>,
+        counted: u64,
+    }
+
+    impl Life {
+        /// Begins one if there is room, unless its host has none; answers whether it has begun.
+        fn offer(&mut self, mut counted: Counted, bytes: usize, has_host: bool) -> bool {
+            let mut may_begin = self.under_way.may_begin(&mut counted) && has_host;
+            if may_begin {
+                counted.measure(bytes);
+                may_begin = self.under_way.may_begin(&mut counted);
+            }
+            match may_begin {
+                true => self.flying.push(self.under_way.begin(counted)),
+                false => self.under_way.put_back(counted),
+            }
+            may_begin
+        }
+
+        fn check(&self) {
+            let UnderWay { attempts, endpoints, bytes, waiting, .. } = &self.under_way;
+            assert_eq!(attempts.values().sum::<usize>(), *bytes);
+            assert_eq!(endpoints.values().sum::<usize>(), *bytes);
+            assert!(*bytes <= CONTENTS_BYTES_MAX || attempts.len() == 1, "{bytes}");
+            let passes = waiting.iter().map(|one| one.passes).max().unwrap_or(0);
+            assert!(passes <= CONTENT_PASSES_MAX, "{passes}");
+        }
+    }
+
+    /// Returns how much an attempt says, the same each time.
+    fn bytes_of(position: u64) -> usize {
+        let sizes = [0, CONTENT_COUNTED_BYTES_MIN, 1 << 20, 9 << 20, 20 << 20, 40 << 20];
+        sizes[usize::try_from(position.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).unwrap() % 6]
+    }
+
+    #[test]
+    fn what_is_held_has_a_bound_and_whoever_waits_is_passed_so_often_and_no_more() {
+        let (mut passed_most, mut waited_most) = (0, 0);
+        for seed in 1..=200 {
+            let (mut random, mut life) = (Random(seed), Life::default());
+            let (endpoints, hosts_percent) = (1 + random.below(6), 20 + random.below(81));
+            for _ in 0..400 {
+                for _ in 0..random.below(6).min(life.flying.len() as u64) {
+                    let which = usize::try_from(random.below(life.flying.len() as u64)).unwrap();
+                    let ended = life.flying.swap_remove(which);
+                    life.under_way.land(&report(&ended));
+                }
+                for waiting in life.under_way.take() {
+                    let bytes = bytes_of(waiting.sending.event.position.0);
+                    life.offer(waiting, bytes, random.below(100) < hosts_percent);
+                }
+                for _ in 0..random.below(8) {
+                    life.counted += 1;
+                    let counted = Counted::new(sending(random.below(endpoints), life.counted));
+                    life.offer(counted, bytes_of(life.counted), true);
+                }
+                life.check();
+                let waiting = &life.under_way.waiting;
+                passed_most =
+                    passed_most.max(waiting.iter().map(|one| one.passes).max().unwrap_or(0));
+                waited_most = waited_most.max(waiting.len());
+            }
+            // Nobody waits for ever: once all that holds something has ended, the oldest has room.
+            while !life.under_way.waiting.is_empty() {
+                for ended in std::mem::take(&mut life.flying) {
+                    life.under_way.land(&report(&ended));
+                }
+                assert_eq!((life.under_way.bytes, life.under_way.attempts.len()), (0, 0));
+                let mut waiting = life.under_way.take();
+                let first = waiting.pop_front().unwrap();
+                let bytes = bytes_of(first.sending.event.position.0);
+                assert!(life.offer(first, bytes, true), "{seed}");
+                waiting.into_iter().for_each(|one| life.under_way.put_back(one));
+                life.check();
+            }
+        }
+        assert!(
+            passed_most == CONTENT_PASSES_MAX && waited_most > 100,
+            "{passed_most} {waited_most}"
+        );
+    }
+}
