@@ -209,6 +209,7 @@ fn pieces(endpoint: &EndpointId, (from, to): (u64, u64)) -> Result<Batch, Box<dy
 fn ended(parcel: &Parcel) -> Ended {
     Ended {
         endpoint: parcel.sending.endpoint.clone(),
+        made: parcel.sending.made,
         position: parcel.sending.event.position,
         attempt: parcel.sending.attempt,
         outcome: Outcome::Answered { status: 204, retry_after_ms: None },
