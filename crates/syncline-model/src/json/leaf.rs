@@ -148,9 +148,18 @@ impl Leaf {
     /// [`JsonError::TooDeep`] if it has too many levels to be read back; a tree that was read from
     /// a text never has.
     pub fn from_json(value: &Json) -> Result<Self, JsonError> {
-        let text = value.to_compact_string();
-        raw::validate(text.as_bytes())?;
-        Ok(Self { text: text.into() })
+        Ok(match value {
+            Json::String(text) => Self::string(text),
+            // Only what holds other values has levels.
+            Json::Array(_) | Json::Object(_) => {
+                let text = value.to_compact_string();
+                raw::validate(text.as_bytes())?;
+                Self { text: text.into() }
+            }
+            Json::Number(number) => Self { text: number.as_str().into() },
+            Json::Null => Self::null(),
+            Json::Bool(value) => Self { text: if *value { "true" } else { "false" }.into() },
+        })
     }
 
     /// Reads the next value of a text that was validated.

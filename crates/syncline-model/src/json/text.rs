@@ -63,11 +63,15 @@ fn write_value(value: &Json, style: Style, level: usize, out: &mut String) {
         }
         Json::Object(object) => {
             out.push('{');
-            for (index, (key, member)) in members_in_order(object, style).enumerate() {
+            let write = |(index, (key, member)): (usize, (&str, &Json))| {
                 begin_part(index, style, level + 1, out);
                 write_string(key, out);
                 out.push_str(if matches!(style, Style::Pretty) { ": " } else { ":" });
                 write_value(member, style, level + 1, out);
+            };
+            match style {
+                Style::Canonical => canonical_order(object).into_iter().enumerate().for_each(write),
+                Style::Compact | Style::Pretty => object.iter().enumerate().for_each(write),
             }
             end_parts(object.len(), style, level, out);
             out.push('}');
@@ -75,12 +79,10 @@ fn write_value(value: &Json, style: Style, level: usize, out: &mut String) {
     }
 }
 
-fn members_in_order(object: &Object, style: Style) -> impl Iterator<Item = (&str, &Json)> {
+fn canonical_order(object: &Object) -> Vec<(&str, &Json)> {
     let mut members: Vec<_> = object.iter().collect();
-    if matches!(style, Style::Canonical) {
-        members.sort_unstable_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-    }
-    members.into_iter()
+    members.sort_unstable_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+    members
 }
 
 fn begin_part(index: usize, style: Style, level: usize, out: &mut String) {

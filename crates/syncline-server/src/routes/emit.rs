@@ -35,7 +35,7 @@ const NOT_OF_A_CHANGE: [&str; 5] = ["op", "entity", "id", "at", "after"];
 /// Emits events; answers once they are on disk.
 pub(super) async fn emit(mut asked: Asked) -> Answer {
     let body = asked.object().await?;
-    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
+    let key = Key::of_object(&asked, &body).await?;
     let events = events_of(body)?;
     let is_alone = events.len() == 1;
     let mut emissions = Vec::with_capacity(events.len());

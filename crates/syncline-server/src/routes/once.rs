@@ -10,7 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, StatusCode, header};
 use syncline_hub::served::{KeptRequest, ServeError};
 use syncline_model::id::{ClientId, RecordId};
-use syncline_model::json::Json;
+use syncline_model::json::{Json, Object};
 use tokio::time::sleep;
 
 use super::answer::{Answer, json_text, replayed};
@@ -84,6 +84,14 @@ impl Key {
         }
         keys.note(of_key, of_body.as_str());
         Ok(Some(made))
+    }
+
+    /// As [`of`](Self::of), for a body that is an object: its text is made only where there is a key.
+    pub(super) async fn of_object(asked: &Asked, body: &Object) -> Result<Option<Self>, Problem> {
+        if text_of(asked)?.is_none() {
+            return Ok(None);
+        }
+        Self::of(asked, &Json::Object(body.clone()).to_canonical_string()).await
     }
 
     /// Reads what is kept of it, and keeps it if nothing is; answers whether it stands for another body.

@@ -145,7 +145,7 @@ pub(super) async fn post(mut asked: Asked) -> Answer {
     if body.is_empty() {
         return Err(Refusal::BodyInvalid.because("a record has at least one field"));
     }
-    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
+    let key = Key::of_object(&asked, &body).await?;
     let id = match &key {
         // Repeated, it is the same record.
         Some(key) => key.record().to_owned(),
@@ -165,7 +165,7 @@ pub(super) async fn post(mut asked: Asked) -> Answer {
 pub(super) async fn put(mut asked: Asked) -> Answer {
     let (entity, id) = (asked.entity()?, asked.record_id()?);
     let body = asked.object().await?;
-    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
+    let key = Key::of_object(&asked, &body).await?;
     let wanted = flat(&body)?;
     if wanted.is_empty() {
         return Err(Refusal::BodyInvalid.because("a record has at least one field"));
@@ -210,7 +210,7 @@ pub(super) async fn patch(mut asked: Asked) -> Answer {
     let is_patch = asked.header(&header::CONTENT_TYPE)?.unwrap_or_default();
     let is_patch = is_patch.split(';').next().unwrap_or_default().trim() == MERGE_PATCH;
     let body = asked.object().await?;
-    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
+    let key = Key::of_object(&asked, &body).await?;
     let parts = if is_patch { None } else { Some(parts(body.clone())?) };
     let was_used = key.as_ref().is_some_and(|key| key.was_used(&asked));
     let _turn = asked.desk.turn(&entity, &id).await;

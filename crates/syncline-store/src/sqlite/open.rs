@@ -157,6 +157,8 @@ fn settings(connection: &Connection, is_new: bool) -> rusqlite::Result<()> {
     connection.pragma_update(None, "secure_delete", "FAST")?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // How pages were before a statement is kept while it runs: of few pages, and not in a file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     distrust(connection)
 }
 
