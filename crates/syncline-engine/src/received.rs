@@ -5,13 +5,17 @@
 //! told of the record last, and which events it told of lately. What is older than the former is stale whether
 //! it is known or not, so the latter need not be kept for ever.
 
+use syncline_model::clock::Clock;
 use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
-use syncline_model::id::{DomainName, EntityName, RecordId};
+use syncline_model::id::{ClientId, DomainName, EntityName, RecordId};
 
 use crate::rows::Key;
 
 /// The version of the stored form. Bump it with every change, keep the old reader.
-pub const RECEIVED_FORMAT: u8 = 1;
+pub const RECEIVED_FORMAT: u8 = 2;
+
+/// The form without a deletion.
+const RECEIVED_FORMAT_1: u8 = 1;
 
 /// Most events of one record that are known by their ids. Senders that say no version are told apart by these
 /// alone; one repeats what was not answered within its last events of the record.
@@ -56,6 +60,19 @@ pub struct ReceivedRow {
     version: Option<i64>,
     /// The latest events, the oldest first.
     events: Vec<ReceivedId>,
+    /// The latest deletion that another hub told of.
+    deletion: Option<ReceivedDeletion>,
+}
+
+/// A deletion that another hub told of: here it was made later than there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedDeletion {
+    /// Whose operation it came as.
+    pub client: ClientId,
+    /// Which one.
+    pub counter: u64,
+    /// When the record was deleted there.
+    pub deleted: Clock,
 }
 
 impl ReceivedRow {
@@ -87,6 +104,16 @@ impl ReceivedRow {
         self.version = self.version.max(version);
     }
 
+    /// Notes that a deletion is taken that another hub told of.
+    pub fn take_deletion(&mut self, deletion: ReceivedDeletion) {
+        self.deletion = Some(deletion);
+    }
+
+    /// Returns the latest deletion that another hub told of.
+    pub const fn deletion(&self) -> Option<&ReceivedDeletion> {
+        self.deletion.as_ref()
+    }
+
     /// Encodes the row.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Bytes::with_capacity(16 + self.events.len() * ID_BYTES);
@@ -97,6 +124,12 @@ impl ReceivedRow {
         }
         out.count(self.events.len());
         self.events.iter().for_each(|ReceivedId(id)| out.raw(id));
+        out.u8(self.deletion.is_some().into());
+        if let Some(ReceivedDeletion { client, counter, deleted }) = &self.deletion {
+            out.str(client.as_str());
+            out.varint(*counter);
+            out.varint(deleted.0);
+        }
         out.into_bytes()
     }
 
@@ -107,7 +140,8 @@ impl ReceivedRow {
     /// [`DecodeError`] with the place of the damage.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut from = Reader::new(bytes);
-        from.tag(|tag| (tag == RECEIVED_FORMAT).then_some(()))?;
+        let is_known = |tag: &u8| (RECEIVED_FORMAT_1..=RECEIVED_FORMAT).contains(tag);
+        let format = from.tag(|tag| Some(tag).filter(is_known))?;
         let version = from.flag()?.then(|| from.u64_be()).transpose()?.map(u64::cast_signed);
         let at = from.offset();
         let count = from.count(ID_BYTES)?;
@@ -116,8 +150,18 @@ impl ReceivedRow {
             return Err(Reader::damaged_at(at, Damage::NotAcceptable { what }));
         }
         let events = (0..count).map(|_| from.array().map(ReceivedId)).collect::<Result<_, _>>()?;
-        from.finish().map(|()| Self { version, events })
+        let has_deletion = format > RECEIVED_FORMAT_1 && from.flag()?;
+        let deletion = has_deletion.then(|| read_deletion(&mut from)).transpose()?;
+        from.finish().map(|()| Self { version, events, deletion })
     }
+}
+
+fn read_deletion(from: &mut Reader<'_>) -> Result<ReceivedDeletion, DecodeError> {
+    let at = from.offset();
+    let what = "client of a deletion";
+    let client = ClientId::new(from.str()?)
+        .map_err(|_| Reader::damaged_at(at, Damage::NotAcceptable { what }))?;
+    Ok(ReceivedDeletion { client, counter: from.varint()?, deleted: Clock(from.varint()?) })
 }
 
 #[cfg(test)]
@@ -150,6 +194,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_known_before_deletions_were_is_read() {
+        let mut row = ReceivedRow::default();
+        row.take(id(1), Some(5));
+        let mut bytes = row.encode();
+        assert_eq!(bytes.pop(), Some(0), "there is no deletion");
+        bytes[0] = RECEIVED_FORMAT_1;
+        assert_eq!(ReceivedRow::decode(&bytes).unwrap(), row);
+    }
+
+    #[test]
     fn what_is_known_of_a_record_is_bounded_and_read_again() {
         let mut row = ReceivedRow::default();
         for number in 0..=RECEIVED_EVENTS_MAX {
@@ -160,6 +214,12 @@ mod tests {
         assert_eq!(row.judge(id(0), None), Judged::New, "the oldest is forgotten");
         assert_eq!(row.judge(id(1), None), Judged::Duplicate);
         assert!(row.encode().len() < 32 + RECEIVED_EVENTS_MAX * ID_BYTES);
+        row.take_deletion(ReceivedDeletion {
+            client: ClientId::new("hook-sync-1").unwrap(),
+            counter: 300,
+            deleted: Clock::new(1_706_702_400_000, 2),
+        });
+        assert_eq!(ReceivedRow::decode(&row.encode()).unwrap(), row);
         for cut in 0..row.encode().len() {
             assert!(ReceivedRow::decode(&row.encode()[..cut]).is_err(), "{cut}");
         }

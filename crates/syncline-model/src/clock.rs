@@ -4,6 +4,7 @@
 //! Distributed Databases" (2014).
 
 use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 
@@ -66,6 +67,36 @@ impl Clock {
     }
 }
 
+impl fmt::Display for Clock {
+    /// Writes the milliseconds, a dot and the counter.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.millis(), self.counter())
+    }
+}
+
+impl FromStr for Clock {
+    type Err = ClockTextError;
+
+    fn from_str(text: &str) -> Result<Self, ClockTextError> {
+        let number = |text: &str| {
+            let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+            is_plain.then(|| text.parse::<u64>().ok()).flatten()
+        };
+        let (millis, counter) = text.split_once('.').ok_or(ClockTextError)?;
+        let millis = number(millis).filter(|millis| *millis <= CLOCK_MS_MAX);
+        let counter = number(counter).and_then(|counter| u16::try_from(counter).ok());
+        millis
+            .zip(counter)
+            .map(|(millis, counter)| Self::new(millis, counter))
+            .ok_or(ClockTextError)
+    }
+}
+
+/// A text is no reading of a clock: milliseconds since the Unix epoch, a dot, and a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a reading of a clock is such as 1706702400000.0")]
+pub struct ClockTextError;
+
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.millis(), self.counter())
@@ -126,6 +157,18 @@ impl fmt::Debug for Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reading_is_its_text_and_what_is_none_is_refused() {
+        for clock in [Clock(0), Clock(u64::MAX), Clock::new(1_706_702_400_000, 65_535)] {
+            assert_eq!(clock.to_string().parse(), Ok(clock));
+        }
+        for text in
+            ["", "1", "1.", ".1", "1.65536", "281474976710656.0", "-1.0", "+1.0", "1.0 ", "1.0.0"]
+        {
+            assert_eq!(text.parse::<Clock>(), Err(ClockTextError), "{text}");
+        }
+    }
 
     #[test]
     fn a_tick_is_later_than_what_was_seen_and_not_before_now() {

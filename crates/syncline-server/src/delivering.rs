@@ -194,6 +194,7 @@ impl Delivering {
             endpoint: Arc::clone(&endpoint.row),
             content: Ok(Arc::new(Content {
                 data: "{}".into(),
+                edited: None,
                 origin,
                 hops: Vec::new(),
                 trace: None,

@@ -90,7 +90,8 @@ pub(crate) async fn transformed(
     let (event, content) = (Arc::clone(event), Arc::clone(content));
     let told = Content::clone(&content);
     let data = applied(hub, transformation, move || seen(&event, &content)).await?;
-    Ok(Content { data: data.to_compact_string().into(), ..told })
+    // It speaks of other fields.
+    Ok(Content { data: data.to_compact_string().into(), edited: None, ..told })
 }
 
 /// As [`transformed`], with an event that is made there, too.

@@ -33,12 +33,12 @@ const OF_EVERY_HUB: [Told<'_>; 4] = [
     of_changes(
         "entity.created",
         "^.+\\.created$",
-        "A record of an entity was made; `data` is the record",
+        "A record of an entity was made; `data` is the record, `edited` says when",
     ),
     of_changes(
         "entity.updated",
         "^.+\\.updated$",
-        "A record of an entity was changed; `data` is the record as it is by then",
+        "A record of an entity was changed; `data` is the record as it is by then, `edited` says of each changed field when; what is not in `data` was removed",
     ),
     of_changes(
         "entity.deleted",
@@ -207,6 +207,7 @@ fn body(one: &Told<'_>) -> Json {
         ("resourceType", text()),
         ("resourceId", text()),
         ("sequence", object([("type", "integer".into())])),
+        ("edited", object([("type", "object".into()), ("additionalProperties", text())])),
         ("origin", text()),
     ]);
     let required = ["id", "type", "timestamp", "resourceType", "resourceId"];

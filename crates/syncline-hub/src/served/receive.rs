@@ -1,18 +1,26 @@
 //! What applications tell of their records: applied as operations, with what is remembered of it in the same
 //! transaction.
 
+use std::collections::BTreeMap;
+
 use syncline_engine::facts;
 use syncline_engine::operate::{Accompanied, Answer};
-use syncline_engine::received::ReceivedRow;
+use syncline_engine::received::{ReceivedDeletion, ReceivedRow};
+use syncline_engine::results::{Fate, OperationResult};
 use syncline_engine::rows::{Batch, Key};
 use syncline_engine::sync::Transaction;
 use syncline_merge::codec::decode_record;
+use syncline_merge::state::Register;
+use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{ClientId, DomainName, EntityName, RecordId, SiteId, Writer};
 use syncline_model::json::Object;
+use syncline_model::path::Path;
 use syncline_policy::view::Sight;
 use syncline_protocol::operation::Operation;
 use syncline_protocol::problem::Problem;
+use syncline_store::Read;
 
+use super::deliver::deleted;
 use super::messages::Message;
 use super::push::{Room, bytes_of, problem_of};
 use super::read::end_of_log;
@@ -26,13 +34,17 @@ use crate::writer::{CountedAs, Reply};
 const CATEGORY: &str = "RECEIVER";
 
 /// A record of which something was received.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heard {
     /// The record; `None` if the hub knows nothing of it.
     pub record: Option<RecordNow>,
     /// When the latest of its values was written, as its writer says; when it was deleted, as the hub says. In
     /// milliseconds since the Unix epoch.
     pub edited_ms: u64,
+    /// When each of its fields was edited that is a register, those that were removed too.
+    pub edited: BTreeMap<Path, Clock>,
+    /// When it was deleted, if it was: there, where another hub told of that.
+    pub deleted: Option<Clock>,
 }
 
 /// Who receives something.
@@ -81,6 +93,8 @@ impl Served {
 
     /// Returns a record as a receiver sees it, and when it was edited last.
     ///
+    /// - `told`: the latest deletion of it that another hub told of.
+    ///
     /// # Errors
     ///
     /// As [`Served::record`].
@@ -88,23 +102,37 @@ impl Served {
         &self,
         (entity, id): &(EntityName, RecordId),
         viewer: &Writer,
+        told: Option<&ReceivedDeletion>,
     ) -> Result<Heard, ServeError> {
         let rules = self.rules_of(entity)?;
         let rows = self.reader()?;
         let end = end_of_log(&*rows)?;
         let Some(bytes) = rows.get(&Key::Record { entity: entity.clone(), id: id.clone() })? else {
-            return Ok(Heard { record: None, edited_ms: 0 });
+            return Ok(Heard::default());
         };
         let damaged = |source| HubError::Damaged { table: "records", source };
         let record = decode_record(&bytes).map_err(damaged)?;
-        let written = record.body.registers.iter().flat_map(|(_, values)| values.values());
-        let written_ms = written.map(|value| value.edited.millis()).max().unwrap_or_default();
+        let latest = |(path, values): (&Path, &Register)| {
+            let latest = values.values().map(|value| value.edited).max()?;
+            Some((path.clone(), latest))
+        };
+        let edited: BTreeMap<Path, Clock> =
+            record.body.registers.iter().filter_map(latest).collect();
+        let written_ms = edited.values().max().map_or(0, |latest| latest.millis());
         let deleted_ms = record.version.clock_max().millis();
+        let latest = Stamp::new(record.version.clock_max(), SiteId(u64::MAX));
+        let by = record.deletes.as_slice().iter().max().copied().unwrap_or(latest);
+        let told = match told {
+            Some(told) if deletion_of(&*rows, told)? == Some(by) => Some(told.deleted),
+            _ => None,
+        };
+        let deleted = told.unwrap_or_else(|| deleted(&record, by));
         let everything = Sight::everything(&[]);
         let record = self.now(&everything, (entity, id), &record, rules, viewer, end);
         let is_there = record.as_ref().is_some_and(|record| record.fields.is_some());
         let edited_ms = if is_there { written_ms } else { deleted_ms };
-        Ok(Heard { record, edited_ms })
+        let deleted = (!is_there).then_some(deleted);
+        Ok(Heard { record, edited_ms, edited, deleted })
     }
 
     /// Applies what was received, and remembers it: in one transaction with the last operation, of which none
@@ -188,4 +216,15 @@ fn fate(replies: Vec<Reply>) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// Returns the change that a deletion of which another hub told has become, as long as that is known.
+fn deletion_of(rows: &dyn Read, told: &ReceivedDeletion) -> Result<Option<Stamp>, ServeError> {
+    let key = Key::Result { client: told.client.clone(), counter: told.counter };
+    let result = rows.get(&key)?.map(|bytes| OperationResult::decode(&bytes)).transpose();
+    let result = result.map_err(|source| HubError::Damaged { table: "results", source })?;
+    Ok(result.and_then(|result| match result.fate {
+        Fate::Deleted(stamp) => Some(stamp),
+        _ => None,
+    }))
 }

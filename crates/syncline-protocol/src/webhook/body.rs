@@ -84,6 +84,10 @@ fn text(event: &Event<'_>, options: &BodyOptions<'_>, is_thin: bool) -> String {
     } else {
         text.push_str(",\"data\":");
         text.push_str(event.data);
+        if let Some(edited) = event.edited {
+            text.push_str(",\"edited\":");
+            text.push_str(edited);
+        }
     }
     member(&mut text, ",\"resourceType\":", event.resource_type);
     member(&mut text, ",\"resourceId\":", event.resource_id);
@@ -122,6 +126,7 @@ pub(super) mod tests {
             event_type: &event_type,
             time_ms: 1_706_702_400_000,
             data,
+            edited: None,
             resource_type: "enrollment",
             resource_id: "enrollment-123",
             sequence: 41,
@@ -176,6 +181,27 @@ pub(super) mod tests {
             let said = found.get("hops").and_then(Json::as_str);
             assert_eq!(said, Some("00000000000000a1,ffffffffffffffff"), "{form:?}");
             assert_eq!(hops_of(found.get("hops")), hops, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn each_form_says_when_what_it_tells_was_edited_unless_it_tells_nothing() {
+        let edited = r#"{"/status":"1706702400000.0"}"#;
+        for form in [BodyForm::Standard, BodyForm::AnywhereDoor, BodyForm::CloudEvents] {
+            for (data, is_told) in
+                [(DATA.to_owned(), true), (format!("\"{}\"", "x".repeat(400)), false)]
+            {
+                let made = with_event(&data, |event| {
+                    body(&Event { edited: Some(edited), ..*event }, &options(form))
+                });
+                let Ok(Json::Object(found)) = parse(&made.bytes) else { panic!("{form:?}") };
+                let said = found.get("edited").map(|said| match said.as_str() {
+                    // An attribute of CloudEvents is a text.
+                    Some(text) => text.to_owned(),
+                    None => said.to_compact_string(),
+                });
+                assert_eq!(said.as_deref(), is_told.then_some(edited), "{form:?}");
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! # Source
 //!
 //! CloudEvents 1.0.2, HTTP protocol binding §3.1 (binary) and §3.2 (structured), JSON event format; the
-//! documented extensions `partitionkey`, `sequence` and `dataref`; `hops` is ours.
+//! documented extensions `partitionkey`, `sequence` and `dataref`; `hops` and `edited` are ours.
 
 mod read;
 
@@ -73,6 +73,11 @@ pub(super) fn write_structured(
         None => {
             text.push_str(",\"data\":");
             text.push_str(event.data);
+            // An attribute is no object.
+            if let Some(edited) = event.edited {
+                text.push_str(",\"edited\":");
+                write_string(edited, text);
+            }
         }
     }
     text.push('}');

@@ -16,6 +16,8 @@ pub struct Event<'a> {
     pub time_ms: u64,
     /// What it tells, as JSON.
     pub data: &'a str,
+    /// When what it tells was edited, as JSON, if it is known.
+    pub edited: Option<&'a str>,
     /// What kind of thing it happened to: an entity.
     pub resource_type: &'a str,
     /// What it happened to: the id of a record.

@@ -117,6 +117,7 @@ fn request<'w>(
         event_type: &told.event_type,
         time_ms: told.created_ms,
         data: &content.data,
+        edited: content.edited.as_deref(),
         resource_type: told.entity.as_str(),
         resource_id: told.id.as_str(),
         sequence: position,

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use syncline_engine::received::{Judged, ReceivedId};
+use syncline_engine::received::{Judged, ReceivedDeletion, ReceivedId, ReceivedRow};
 use syncline_hub::served::{Heard, Message, Receiving, Reception, ServeError};
 use syncline_model::id::{ClientId, EntityName, RecordId, Writer};
-use syncline_model::json::{Json, Object};
+use syncline_model::json::{Json, JsonError, Object};
 use syncline_protocol::long::read_operation;
 use syncline_protocol::operation::Operation;
 use syncline_protocol::problem::Problem as SaidProblem;
@@ -13,8 +13,8 @@ use syncline_protocol::time::format_time;
 use tokio::sync::oneshot;
 
 use super::Receiver;
-use super::effect::effect;
-use super::told::Told;
+use super::effect::{Change, Here, changes, effect};
+use super::told::{Edited, Told};
 use crate::access::now_ms;
 use crate::hubs::Desk;
 use crate::problem::{Problem, Refusal};
@@ -108,9 +108,10 @@ fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Probl
     let (mut operations, mut rows) = (Vec::new(), Vec::new());
     for (part, mut row) in new {
         row.take(part.event, part.order.filter(|_| part.is_telling));
-        operations.extend(match &part.data {
-            None => writing.delete(&part.record)?,
-            Some(data) => writing.write(&part.record, data, part.is_telling)?,
+        operations.extend(match (&part.edited, &part.data) {
+            (Some(edited), data) => writing.join(&part.record, data.as_ref(), edited, &mut row)?,
+            (None, None) => writing.delete(&part.record)?,
+            (None, Some(data)) => writing.write(&part.record, data, part.is_telling)?,
         });
         rows.push((part.record, row));
     }
@@ -172,8 +173,58 @@ struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    fn heard(&self, record: &(EntityName, RecordId)) -> Result<Heard, Problem> {
-        Ok(self.desk.served.heard(record, &Writer::from(&self.client))?)
+    fn heard(
+        &self,
+        record: &(EntityName, RecordId),
+        told: Option<&ReceivedDeletion>,
+    ) -> Result<Heard, Problem> {
+        Ok(self.desk.served.heard(record, &Writer::from(&self.client), told)?)
+    }
+
+    /// Joins what a hub tells: of each field that holds which was edited last, so that two hubs which tell each other
+    /// what they edit become equal in whatever order they hear of it.
+    ///
+    /// - `data`: the record; `None` if it is gone.
+    fn join(
+        &mut self,
+        record: &(EntityName, RecordId),
+        data: Option<&Object>,
+        edited: &Edited,
+        row: &mut ReceivedRow,
+    ) -> Result<Vec<Operation>, Problem> {
+        let heard = self.heard(record, row.deletion())?;
+        let Some(latest) = edited.iter().map(|(_, clock)| *clock).max() else {
+            return Ok(Vec::new());
+        };
+        let had = heard.record.as_ref().and_then(|record| record.fields.as_deref());
+        let changes = match (data, had) {
+            (None, None) => Vec::new(),
+            (None, Some(_)) => {
+                let written = heard.edited.values().max().copied().unwrap_or_default();
+                if latest < written {
+                    return Ok(Vec::new());
+                }
+                let (client, counter) = (self.client.clone(), self.counter);
+                row.take_deletion(ReceivedDeletion { client, counter, deleted: latest });
+                vec![Change { at_ms: latest.millis(), has_seen: true, effect: deletion() }]
+            }
+            (Some(data), None) => {
+                let is_newer = heard.deleted.is_none_or(|deleted| latest > deleted);
+                let effect = effect(data, &[]).map_err(unfit)?.filter(|_| is_newer);
+                let change = |effect| Change { at_ms: latest.millis(), has_seen: true, effect };
+                effect.map(change).into_iter().collect()
+            }
+            (Some(data), Some(had)) => {
+                let here = Here { fields: had, edited: &heard.edited, edited_ms: heard.edited_ms };
+                changes(data, edited, &here).map_err(unfit)?
+            }
+        };
+        let made = changes.into_iter().map(|Change { at_ms, has_seen, effect }| {
+            let base = heard.record.as_ref().filter(|_| has_seen);
+            let base = base.map(|record| record.seen.version.as_str());
+            self.operation(record, base, at_ms, effect)
+        });
+        made.collect()
     }
 
     /// - `is_telling`: whether more is said of the record than which one it is: that alone brings none back that is gone.
@@ -183,48 +234,65 @@ impl Writing<'_> {
         data: &Object,
         is_telling: bool,
     ) -> Result<Vec<Operation>, Problem> {
-        let heard = self.heard(record)?;
+        let heard = self.heard(record, None)?;
         if !is_telling && heard.record.as_ref().is_some_and(|record| record.fields.is_none()) {
             return Ok(Vec::new());
         }
         let had = heard.record.as_ref().and_then(|record| record.fields.as_deref());
-        let invalid =
-            |error: syncline_model::json::JsonError| Refusal::BodyUnfit.because(error.to_string());
-        match effect(data, had.unwrap_or_default()).map_err(invalid)? {
+        match effect(data, had.unwrap_or_default()).map_err(unfit)? {
             None => Ok(Vec::new()),
-            Some(effect) => self.operation(record, &heard, effect).map(|made| vec![made]),
+            Some(effect) => self.told(record, &heard, effect).map(|made| vec![made]),
         }
     }
 
     fn delete(&mut self, record: &(EntityName, RecordId)) -> Result<Vec<Operation>, Problem> {
-        let heard = self.heard(record)?;
+        let heard = self.heard(record, None)?;
         if heard.record.as_ref().is_none_or(|record| record.fields.is_none()) {
             return Ok(Vec::new());
         }
-        let mut effect = Object::new();
-        effect.insert("delete", true);
-        self.operation(record, &heard, effect).map(|made| vec![made])
+        self.told(record, &heard, deletion()).map(|made| vec![made])
     }
 
-    /// Makes an operation. It comes after everything that was written before it; what was written later than that
-    /// its sender cannot have seen, and then the rules of the entity decide between the two.
+    /// Makes an operation of what an application tells. It comes after everything that was written before it; what
+    /// was written later than that its sender cannot have seen, and then the rules of the entity decide between the two.
+    fn told(
+        &mut self,
+        record: &(EntityName, RecordId),
+        heard: &Heard,
+        effect: Object,
+    ) -> Result<Operation, Problem> {
+        let seen = heard.record.as_ref().filter(|_| self.at_ms >= heard.edited_ms);
+        self.operation(record, seen.map(|seen| seen.seen.version.as_str()), self.at_ms, effect)
+    }
+
+    /// - `base`: what its sender has seen, if it has seen what is here.
     fn operation(
         &mut self,
         (entity, id): &(EntityName, RecordId),
-        heard: &Heard,
+        base: Option<&str>,
+        at_ms: u64,
         mut effect: Object,
     ) -> Result<Operation, Problem> {
-        let seen = heard.record.as_ref().filter(|_| self.at_ms >= heard.edited_ms);
-        if let Some(record) = seen {
-            effect.insert("base", record.seen.version.as_str());
+        if let Some(base) = base {
+            effect.insert("base", base);
         }
         effect.insert("op", self.counter);
         effect.insert("entity", entity.as_str());
         effect.insert("id", id.as_str());
-        effect.insert("at", format_time(self.at_ms));
+        effect.insert("at", format_time(at_ms));
         self.counter = self.desk.writers.following();
         let text = Json::Object(effect).to_compact_string();
         let operation = read_operation(text.as_bytes());
         operation.map_err(|error| refused(&error.to_operation_problem()))
     }
+}
+
+fn deletion() -> Object {
+    let mut effect = Object::new();
+    effect.insert("delete", true);
+    effect
+}
+
+fn unfit(error: JsonError) -> Problem {
+    Refusal::BodyUnfit.because(error.to_string())
 }

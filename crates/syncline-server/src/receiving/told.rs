@@ -1,8 +1,9 @@
 //! What a body says of which record. Nothing here is applied.
 
 use syncline_engine::received::ReceivedId;
+use syncline_model::clock::Clock;
 use syncline_model::id::{EntityName, EventType, RecordId, SiteId};
-use syncline_model::json::{Json, Object};
+use syncline_model::json::{Json, Object, parse};
 use syncline_model::limits::HOPS_MAX;
 use syncline_model::path::Path;
 use syncline_protocol::time::parse_time;
@@ -29,6 +30,8 @@ pub(crate) struct Told {
     pub(crate) what: What,
     /// How far the sender was.
     pub(crate) version: Option<Version>,
+    /// When what it tells was edited, where a hub says that.
+    pub(crate) edited: Option<Edited>,
     /// The hubs that it came through.
     pub(crate) hops: Vec<SiteId>,
     /// When the message was signed, in seconds since the Unix epoch, where that was signed too.
@@ -36,6 +39,9 @@ pub(crate) struct Told {
     /// Whether no signature covers which record it is of.
     pub(crate) is_of_any_record: bool,
 }
+
+/// When fields were edited, by path; a record as a whole by that of the root.
+pub(crate) type Edited = Vec<(Path, Clock)>;
 
 /// What is told of one record.
 pub(super) struct Part {
@@ -48,9 +54,17 @@ pub(super) struct Part {
     pub(super) is_telling: bool,
     /// Its fields; `None` if it is gone.
     pub(super) data: Option<Object>,
+    /// When what is told was edited, where a hub says that.
+    pub(super) edited: Option<Edited>,
 }
 
 impl Told {
+    /// Refuses times that are further ahead of the hub's clock than clocks differ.
+    pub(crate) fn require_clock(&self, now_ms: u64) -> Result<(), Unfit> {
+        let edited = self.edited.iter().flatten().map(|(_, clock)| Version::Time(clock.millis()));
+        self.version.into_iter().chain(edited).try_for_each(|version| version.require_clock(now_ms))
+    }
+
     /// Returns the records that something is told of.
     pub(super) fn records(&self) -> Vec<&(EntityName, RecordId)> {
         let beside = match &self.what {
@@ -62,14 +76,24 @@ impl Told {
 
     /// Returns what is told of each record, in the order in which it is to be written.
     pub(super) fn parts(self) -> Vec<Part> {
-        let order = self.version.map(Version::order);
-        let part = |record, data| Part { record, event: self.event, order, is_telling: true, data };
+        // Where it is known when each field was edited, a record has no order of its own: what comes late may be the
+        // latest of its fields.
+        let order = self.version.map(Version::order).filter(|_| self.edited.is_none());
+        let (event, edited) = (self.event, self.edited);
+        let part = |record, data| Part {
+            record,
+            event,
+            order,
+            is_telling: true,
+            data,
+            edited: edited.clone(),
+        };
         match self.what {
             What::Deleted => vec![part(self.record, None)],
             What::Written(data) => vec![part(self.record, Some(data))],
             What::WrittenBeside(data, beside, other) => {
                 // The sender may call an event of the other record alone the same.
-                let event = ReceivedId::of(&[self.event.as_bytes(), &b"beside"[..]].concat());
+                let event = ReceivedId::of(&[event.as_bytes(), &b"beside"[..]].concat());
                 // What says only which record it is says nothing of it that something older could undo.
                 let is_telling = |(_, id): &(EntityName, RecordId), data: &Object| {
                     data.iter().any(|(_, value)| value.as_str() != Some(id.as_str()))
@@ -107,7 +131,7 @@ pub(crate) enum Version {
 
 impl Version {
     /// Refuses a time that is further ahead of the hub's clock than clocks differ.
-    pub(crate) fn require_clock(self, now_ms: u64) -> Result<(), Unfit> {
+    fn require_clock(self, now_ms: u64) -> Result<(), Unfit> {
         match self {
             Self::Time(ms) if ms.saturating_sub(now_ms) > RECEIVED_AHEAD_MS_MAX => {
                 Err(Unfit::Ahead { seconds: (ms - now_ms) / 1_000 })
@@ -231,8 +255,11 @@ pub(crate) fn tell(receiver: &Receiver, came: &Came<'_>) -> Result<Told, Unfit> 
     }
     let signed_s = came.signed.map(|(_, at_s)| at_s);
     let is_of_any_record = matches!(came.said, Said::Binary(_));
-    let told =
-        |record, what| Ok(Told { event, record, what, version, hops, signed_s, is_of_any_record });
+    let edited = edited_of(body, &hops);
+    let is_of_a_hub = edited.is_some();
+    let told = |record, what| {
+        Ok(Told { event, record, what, version, edited, hops, signed_s, is_of_any_record })
+    };
     let of = |resource: &str| entity_of(receiver, resource);
     if receiver.deletes.iter().any(|delete| **delete == *word) {
         return told((of(resource)?, id), What::Deleted);
@@ -240,7 +267,8 @@ pub(crate) fn tell(receiver: &Receiver, came: &Came<'_>) -> Result<Told, Unfit> 
     let data = body.at(&places.data).and_then(Json::as_object);
     let data = data.ok_or_else(|| lacking("the data", &places.data, "an object"))?.clone();
     let has_persons = receiver.preset.is_some_and(super::Preset::has_persons);
-    if !has_persons || !matches!(resource, PERSON | PROFILE) {
+    // A hub tells of one record at a time.
+    if is_of_a_hub || !has_persons || !matches!(resource, PERSON | PROFILE) {
         return told((of(resource)?, id), What::Written(data));
     }
     let (person, profile) = parted(resource, before, data);
@@ -259,6 +287,25 @@ pub(crate) fn tell(receiver: &Receiver, came: &Came<'_>) -> Result<Told, Unfit> 
             told((of(PERSON)?, id), What::WrittenBeside(person, beside, profile))
         }
     }
+}
+
+/// Returns when what a hub tells was edited. Where something else is said, or no hub has said it, nothing is: other
+/// senders may mean something else by it.
+fn edited_of(body: &Json, hops: &[SiteId]) -> Option<Edited> {
+    let said = body.as_object()?.get("edited").filter(|_| !hops.is_empty())?;
+    let read;
+    let said = match said {
+        // As CloudEvents have it.
+        Json::String(text) => {
+            read = parse(text.as_bytes()).ok()?;
+            &read
+        }
+        said => said,
+    };
+    let field = |(path, clock): (&str, &Json)| {
+        Some((Path::parse(path).ok()?, clock.as_str()?.parse::<Clock>().ok()?))
+    };
+    said.as_object()?.iter().map(field).collect()
 }
 
 /// Returns what the event is known by, so that it is applied once.

@@ -64,7 +64,7 @@ async fn take(
         let said = said(headers, &receiver, &bytes)?;
         tell(&receiver, &Came { said, signed, bytes: &bytes })?
     };
-    told.version.map_or(Ok(()), |version| version.require_clock(now_ms()))?;
+    told.require_clock(now_ms())?;
     // It is small from here on.
     drop((place, bytes));
     let place = asked.state.requests.enter(asked.desk.label()).await;

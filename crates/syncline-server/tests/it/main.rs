@@ -67,4 +67,5 @@ mod session;
 mod streams;
 mod tls;
 mod transforming;
+mod two_hubs;
 mod verify;

@@ -38,6 +38,7 @@ mod under_way;
 
 pub use choosing::{Counted, Stretch};
 pub use content::Content;
+pub(super) use content::deleted;
 pub use dead::DeadDelivery;
 pub use endpoints::{DeliveryError, EndpointNow};
 pub use looking::{Became, EventDeliveries, Failures};
