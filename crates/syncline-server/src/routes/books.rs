@@ -262,8 +262,20 @@ fn number(asked: &Asked, name: &str) -> Result<Option<u64>, Problem> {
 }
 
 pub(super) fn page(name: &str, items: Vec<Json>, next: Option<String>) -> Answer {
+    page_beside_damage((name, items), Vec::new(), next)
+}
+
+/// As [`page`], of rows of which some cannot be read: those are named beside the others, if there are any.
+pub(super) fn page_beside_damage(
+    (name, items): (&str, Vec<Json>),
+    damaged: Vec<Json>,
+    next: Option<String>,
+) -> Answer {
     let mut document = Object::new();
     document.insert(name, Json::Array(items));
+    if !damaged.is_empty() {
+        document.insert("damaged", Json::Array(damaged));
+    }
     if let Some(next) = next {
         document.insert("next", next);
     }

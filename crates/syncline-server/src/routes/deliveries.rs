@@ -13,7 +13,7 @@ use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
 
 use super::answer::{Answer, json};
-use super::books::time;
+use super::books::{page_beside_damage, time};
 use super::endpoints::{delivered, id_of, now, position_of};
 use crate::asked::Asked;
 use crate::delivering::Unsent;
@@ -37,16 +37,9 @@ pub(super) async fn list(asked: Asked) -> Answer {
     };
     let found = asked.blocking(read).await??.ok_or(Refusal::EndpointUnknown)?;
     let rows = found.found.iter().map(|(position, delivery)| delivered(*position, delivery));
-    let mut document = Object::new();
-    document.insert("deliveries", rows.collect::<Vec<Json>>());
-    if !found.damaged.is_empty() {
-        let damaged = found.damaged.iter().map(|position| Json::from(position.0));
-        document.insert("damaged", damaged.collect::<Vec<Json>>());
-    }
-    if let Some(next) = found.next {
-        document.insert("next", next.0.to_string());
-    }
-    json(StatusCode::OK, &document.into())
+    let damaged = found.damaged.iter().map(|position| Json::from(position.0)).collect();
+    let next = found.next.map(|next| next.0.to_string());
+    page_beside_damage(("deliveries", rows.collect()), damaged, next)
 }
 
 fn sought(asked: &Asked) -> Result<Sought, Problem> {
@@ -166,20 +159,11 @@ pub(super) async fn dead(asked: Asked) -> Answer {
         }
         _ => None,
     };
-    let mut document = Object::new();
     let told = found.iter().filter_map(|dead| Some(described(dead, dead.letter.as_ref()?)));
-    document.insert("dead", told.collect::<Vec<Json>>());
     let damaged = found.iter().filter(|dead| dead.letter.is_none()).map(|dead| {
         object([("endpoint", dead.endpoint.as_str().into()), ("sequence", dead.position.0.into())])
     });
-    let damaged: Vec<Json> = damaged.collect();
-    if !damaged.is_empty() {
-        document.insert("damaged", damaged);
-    }
-    if let Some(next) = next {
-        document.insert("next", next);
-    }
-    json(StatusCode::OK, &document.into())
+    page_beside_damage(("dead", told.collect()), damaged.collect(), next)
 }
 
 fn described(dead: &DeadDelivery, letter: &DeadLetter) -> Json {
