@@ -72,6 +72,14 @@ impl Fate {
         }
     }
 
+    /// Returns the change that it became, or that its event was emitted as: what the log has of it has that stamp.
+    pub const fn logged(&self) -> Option<Stamp> {
+        match self {
+            Self::Written(stamp) | Self::Deleted(stamp) | Self::Emitted(stamp, _) => Some(*stamp),
+            Self::Refused { .. } => None,
+        }
+    }
+
     /// Returns whether the operation was refused.
     pub const fn is_refused(&self) -> bool {
         matches!(self, Self::Refused { .. })

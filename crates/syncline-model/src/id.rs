@@ -17,13 +17,13 @@ use crate::limits::{
 #[non_exhaustive]
 pub enum IdError {
     /// The text is empty.
-    #[error("a {kind} must not be empty")]
+    #[error("{} must not be empty", an(kind))]
     Empty {
         /// What the text should have named.
         kind: &'static str,
     },
     /// The text is longer than its kind allows.
-    #[error("a {kind} has {bytes} bytes; at most {bytes_max} are accepted")]
+    #[error("{} has {bytes} bytes; at most {bytes_max} are accepted", an(kind))]
     TooLong {
         /// What the text should have named.
         kind: &'static str,
@@ -33,7 +33,7 @@ pub enum IdError {
         bytes_max: usize,
     },
     /// The text holds a control character.
-    #[error("a {kind} holds a control character at byte {offset}")]
+    #[error("{} holds a control character at byte {offset}", an(kind))]
     Control {
         /// What the text should have named.
         kind: &'static str,
@@ -41,7 +41,7 @@ pub enum IdError {
         offset: usize,
     },
     /// The text holds a character that its kind does not allow.
-    #[error("a {kind} has only {allowed}; the character at byte {offset} is another")]
+    #[error("{} has only {allowed}; the character at byte {offset} is another", an(kind))]
     Character {
         /// What the text should have named.
         kind: &'static str,
@@ -62,6 +62,12 @@ impl IdError {
             | Self::Character { .. } => "ID_INVALID",
         }
     }
+}
+
+/// Returns a kind with its article.
+fn an(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {kind}")
 }
 
 fn check(kind: &'static str, text: &str, bytes_max: usize) -> Result<(), IdError> {

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use syncline_domains::app::Target;
-use syncline_protocol::webhook::secret::Secret;
+use syncline_protocol::limits::WEBHOOK_PLAIN_SECRET_BYTES_MAX;
+use syncline_protocol::webhook::secret::{Secret, SecretError, SecretKind};
 use thiserror::Error;
 
-use crate::limits::RECEIVER_SECRETS_MAX;
+use crate::limits::{PLAIN_SECRET_BYTES_MIN, RECEIVER_SECRETS_MAX};
 
 /// A secret text. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
@@ -120,7 +121,7 @@ impl AppSettings {
             return Err(refused(&format!("at most {RECEIVER_SECRETS_MAX} are used")));
         }
         for secret in &self.webhook_secrets {
-            secret_of(secret.expose()).map_err(|error| refused(&error))?;
+            hard_secret_of(secret.expose()).map_err(|error| refused(&error))?;
         }
         for (index, url) in self.webhook_urls.iter().enumerate() {
             let number = index + 1;
@@ -136,13 +137,25 @@ impl AppSettings {
 }
 
 /// Reads a secret as it is written: with a prefix of Standard Webhooks, or any other text.
-pub(crate) fn secret_of(
-    text: &str,
-) -> Result<Secret, syncline_protocol::webhook::secret::SecretError> {
+pub(crate) fn secret_of(text: &str) -> Result<Secret, SecretError> {
     let prefixes = ["whsec_", "whsk_", "whpk_"];
     match prefixes.iter().any(|prefix| text.starts_with(prefix)) {
         true => Secret::parse(text),
         false => Secret::plain(text),
+    }
+}
+
+/// As [`secret_of`], for one that is set now: what could be guessed is none.
+pub(crate) fn hard_secret_of(text: &str) -> Result<Secret, SecretError> {
+    let secret = secret_of(text)?;
+    let found = text.trim().len();
+    match secret.kind() {
+        SecretKind::Plain if found < PLAIN_SECRET_BYTES_MIN => Err(SecretError::Length {
+            found,
+            min: PLAIN_SECRET_BYTES_MIN,
+            max: WEBHOOK_PLAIN_SECRET_BYTES_MAX,
+        }),
+        _ => Ok(secret),
     }
 }
 
@@ -179,8 +192,9 @@ mod tests {
         let cases = [
             (&[("WEBHOOK_SECRET", "whsec_!")][..],                          "WEBHOOK_SECRET_INVALID"),
             (&[("WEBHOOK_SECRET", "a,b,c,d,e,f,g,h,i")],                    "WEBHOOK_SECRET_INVALID"),
+            (&[("WEBHOOK_SECRET", "fifteen letters")],                      "WEBHOOK_SECRET_INVALID"),
             (&[("SYNC_WEBHOOK_URLS", "https://a.example")],                 "SERVE_WEBHOOK_SECRET_UNSET"),
-            (&[("SYNC_WEBHOOK_URLS", "a.example"), ("WEBHOOK_SECRET", "a")], "SERVE_WEBHOOK_URL_INVALID"),
+            (&[("SYNC_WEBHOOK_URLS", "a.example"), ("WEBHOOK_SECRET", "a secret of sixteen")], "SERVE_WEBHOOK_URL_INVALID"),
         ];
         for (pairs, code) in cases {
             let error = read(pairs).check().unwrap_err();

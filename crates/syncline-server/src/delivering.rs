@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use syncline_domains::app::{Request, Sender};
+use syncline_domains::app::{Refusal as GuardRefusal, Request, Sender, Target};
 use syncline_engine::deliver::{EventRef, Notice, Outcome, Report, Sending};
 use syncline_engine::tally::{Count, Took};
 use syncline_hub::served::deliver::{
@@ -51,6 +51,8 @@ use crate::access::now_ms;
 use crate::activity::{Activity, Backlog, Counter};
 use crate::limits::{DELIVERIES_STOPPED_AFTER, LOOK_WAIT_MAX, READ_WAIT_MAX};
 
+/// The type of what is sent to see whether an endpoint can be reached. It is no event.
+pub(crate) const TEST_TYPE: &str = "syncline.test";
 /// How long to wait before the machine is asked for again.
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
 
@@ -170,13 +172,18 @@ impl Delivering {
         done
     }
 
+    /// Looks at whether an address may be sent to, as far as its text says that.
+    pub(crate) fn check_target(&self, target: &Target) -> Result<(), GuardRefusal> {
+        self.shared.sender.check(target)
+    }
+
     /// Sends an event to an endpoint that says nothing, to see whether it can be reached: one that was
     /// disabled may be enabled again after that. It is no delivery, and is not signed as one of a record.
     pub(crate) async fn test(&self, endpoint: &EndpointNow) -> Report {
         let event = EventRef {
             position: Position(0),
             event: test_id(),
-            event_type: EventType::new("syncline.test").expect("invariant: two words"),
+            event_type: EventType::new(TEST_TYPE).expect("invariant: two words"),
             entity: EntityName::new("syncline").expect("invariant: a word"),
             id: RecordId::new("test").expect("invariant: a word"),
             created_ms: now_ms(),

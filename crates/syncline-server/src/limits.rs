@@ -287,6 +287,10 @@ pub const RECEIVERS_MAX: usize = 64;
 /// Longest name of a receiver, in bytes: it stands in a path, and before the name of a client.
 pub const RECEIVER_NAME_BYTES_MAX: usize = 48;
 
+/// Shortest text that is taken as a plain secret of spec 004, in bytes: whoever guesses it writes records. That of the
+/// examples in spec 004 has 24.
+pub const PLAIN_SECRET_BYTES_MIN: usize = 16;
+
 /// Most secrets of a receiver: as many as are verified with.
 pub const RECEIVER_SECRETS_MAX: usize = syncline_protocol::limits::WEBHOOK_SECRETS_MAX;
 
@@ -316,6 +320,9 @@ pub const RECEIVED_AHEAD_MS_MAX: u64 = syncline_protocol::limits::WEBHOOK_TOLERA
 
 /// Longest cookie of an application's sign-in that is looked at, in bytes: a browser keeps no longer one.
 pub const APP_SESSION_BYTES_MAX: usize = 4 << 10;
+
+/// Most cookies that one session is joined of: what is longer fits in no header that is taken.
+pub const APP_SESSION_PARTS_MAX: usize = 8;
 
 /// How soon something is due that a nudge has tried at once, in milliseconds: nudges come every minute (spec 004). So
 /// they use up no attempts of an application that is away for long; of the preset of spec 004 all is due sooner.

@@ -154,6 +154,14 @@ pub enum Refusal {
         /// What is wrong.
         reason: String,
     },
+    /// A file holds no types of events.
+    #[error("{} holds no types of events: {reason}", path.display())]
+    EventTypesInvalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file holds no schema of an entity.
     #[error("{} holds no schema: {reason}", path.display())]
     SchemaInvalid {
@@ -273,7 +281,7 @@ impl Refusal {
             Self::File { .. } => "FILE_UNUSABLE",
             Self::FileExists { .. } => "FILE_EXISTS",
             Self::PlanInvalid { .. } => "PLAN_INVALID",
-            Self::SchemaInvalid { .. } => "SCHEMA_MALFORMED",
+            Self::SchemaInvalid { .. } | Self::EventTypesInvalid { .. } => "SCHEMA_MALFORMED",
             Self::DecisionInvalid { .. } => "DECISION_INVALID",
             Self::ConfirmationNeeded => "CONFIRMATION_NEEDED",
             Self::Declined => "DECLINED",
@@ -301,6 +309,7 @@ impl Refusal {
             | Self::FileExists { .. }
             | Self::PlanInvalid { .. }
             | Self::SchemaInvalid { .. }
+            | Self::EventTypesInvalid { .. }
             | Self::DecisionInvalid { .. }
             | Self::ConfirmationNeeded
             | Self::Declined => Exit::Usage,
@@ -347,6 +356,7 @@ impl Refusal {
             Self::FileExists { .. } => "nothing that you wrote is overwritten".to_owned(),
             Self::PlanInvalid { .. } => "a plan is applied as it was saved, or not".to_owned(),
             Self::SchemaInvalid { .. } => "all types are written, or none".to_owned(),
+            Self::EventTypesInvalid { .. } => "all types are compared, or none".to_owned(),
             Self::DecisionInvalid { .. } => "all decisions are taken, or none".to_owned(),
             Self::ConfirmationNeeded => "there is no terminal, or --no-input was given".to_owned(),
             Self::Declined => "the answer was not yes".to_owned(),
@@ -401,6 +411,9 @@ impl Refusal {
             }
             Self::PlanInvalid { .. } => "save a new one: syncline plan -o plan.json",
             Self::SchemaInvalid { .. } => "name a file with a JSON Schema, as ENTITY=FILE",
+            Self::EventTypesInvalid { .. } => {
+                "name a file with {\"type\":…,\"schema\":…} or {\"eventTypes\":[…]}, a folder of such files, or `hub`"
+            }
             Self::DecisionInvalid { .. } => "export again: syncline conflicts export -o f.json",
             Self::ConfirmationNeeded => "add --yes",
             Self::Declined => "run it again and answer y, or add --yes",
@@ -483,9 +496,7 @@ impl Failure {
             Self::Serve(error) => serve_next(error),
             Self::Served(_) | Self::Writer(_) => "syncline doctor    then run it again".to_owned(),
             Self::Remote(error) => error.next(),
-            Self::Hook(_) => {
-                "check the secret, and that the body is byte for byte what came".to_owned()
-            }
+            Self::Hook(error) => hook_next(error.code()).to_owned(),
             Self::Proof(error) => error.next().to_owned(),
             Self::Command(error) => error.next(),
         }
@@ -728,5 +739,19 @@ fn hub_next(error: &HubError) -> &'static str {
         HubError::Cancelled => "run it again when it suits",
         HubError::Random => "run it again",
         _ => "syncline doctor",
+    }
+}
+
+/// Returns what to do about a webhook that does not verify, by its code.
+fn hook_next(code: &str) -> &'static str {
+    match code {
+        "WEBHOOK_TIMESTAMP_OUTSIDE" => {
+            "compare the clocks; verify one that came before as of then: --now SECONDS"
+        }
+        "WEBHOOK_UNSIGNED" => {
+            "name the headers that came with it: -H 'webhook-signature: …', webhook-id and webhook-timestamp, or x-webhook-signature"
+        }
+        "WEBHOOK_HEADER_MALFORMED" => "copy the headers as they came, each of them once",
+        _ => "check the secret, and that the body is byte for byte what came",
     }
 }

@@ -118,7 +118,7 @@ impl Remote {
         // Whatever a hub is called was checked; what remains is a name that no header can hold.
         let answer = answer.map_err(|_| RemoteError::NotUnderstood)?;
         let unreachable = |error: ureq::Error| RemoteError::unreachable(&self.server, &error);
-        understood(answer.map_err(unreachable)?, unreachable)
+        understood(&self.server, answer.map_err(unreachable)?, unreachable)
     }
 }
 
@@ -146,6 +146,7 @@ pub(crate) fn agent(time_max: Duration) -> Agent {
 
 /// Reads an answer: a document, nothing, or a problem.
 fn understood(
+    server: &str,
     mut answer: Response<Body>,
     unreachable: impl Fn(ureq::Error) -> RemoteError,
 ) -> Result<Object, RemoteError> {
@@ -160,7 +161,7 @@ fn understood(
     if (200..300).contains(&status) {
         return Ok(document);
     }
-    Err(RemoteError::refused(status, &document))
+    Err(RemoteError::refused(server, status, &document))
 }
 
 /// Refuses what is no address of a server, and one that a token would be sent to for all to read. Answers the scheme, the

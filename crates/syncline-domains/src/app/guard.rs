@@ -1,42 +1,59 @@
 //! Which addresses and ports may be reached.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use thiserror::Error;
 
 use super::address::AddressKind;
-use super::subnet::Subnet;
+use super::subnet::{Subnet, SubnetError};
 use super::target::{Host, Target};
 use crate::limits::APP_PORTS;
 
 /// What may be reached: the internet, on the usual ports, encrypted; more only if it is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
-    /// Whether a URL may begin with `http://`.
+    /// Whether a URL may begin with `http://` wherever it leads.
     pub is_plain_allowed: bool,
     /// Whether this machine may be reached, on any port. Then it may be reached without encryption as well.
     pub is_loopback_allowed: bool,
     /// The ports that may be reached.
     pub ports: Vec<u16>,
-    /// Addresses that may be reached although they are not public.
-    pub subnets: Vec<Subnet>,
+    /// Networks that may be reached although they are not public; without encryption as well.
+    pub networks: Vec<Network>,
 }
 
-/// Why something may not be reached.
+/// A network that somebody has named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Its addresses.
+    pub subnet: Subnet,
+    /// A port that may be reached there beside the usual ones.
+    pub port: Option<u16>,
+}
+
+/// Why something may not be reached. It says what would have to be named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The URL begins with `http://`.
-    #[error("only https is allowed")]
+    #[error(
+        "plain http reaches only networks that are named: `serve --deliver-to loopback` or `--deliver-to NETWORK`; use https"
+    )]
     Plain,
     /// The port is none of those that are allowed.
-    #[error("the port {port} is not allowed")]
+    #[error(
+        "the port {port} is none of 80, 443, 8080 and 8443; another one is reached in networks that are named with it: `serve --deliver-to NETWORK:{port}`"
+    )]
     Port {
         /// The port.
         port: u16,
     },
     /// The host has an address that is not public.
-    #[error("the host has an address that is {}", kind.as_str())]
+    #[error(
+        "the host has an address that is {}; such addresses are reached only in networks that are named: `serve --deliver-to loopback` or `--deliver-to NETWORK`",
+        kind.as_str()
+    )]
     Address {
         /// What the address is for.
         kind: AddressKind,
@@ -52,13 +69,30 @@ impl Refusal {
     }
 }
 
+impl FromStr for Network {
+    type Err = SubnetError;
+
+    /// Reads a subnet, or a subnet and a port: `10.0.0.0/8:3000`, `10.0.0.7:3000`, `fd00::/8:3000`, `[fd00::7]:3000`.
+    fn from_str(text: &str) -> Result<Self, SubnetError> {
+        if let Ok(subnet) = text.parse() {
+            return Ok(Self { subnet, port: None });
+        }
+        let (subnet, port) = text.rsplit_once(':').ok_or(SubnetError)?;
+        let bare = subnet.strip_prefix('[').and_then(|subnet| subnet.strip_suffix(']'));
+        let port = Some(port).filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let port = port.and_then(|port| port.parse().ok()).filter(|port| *port > 0);
+        let subnet = bare.unwrap_or(subnet).parse()?;
+        Ok(Self { subnet, port: Some(port.ok_or(SubnetError)?) })
+    }
+}
+
 impl Default for Guard {
     fn default() -> Self {
         Self {
             is_plain_allowed: false,
             is_loopback_allowed: false,
             ports: APP_PORTS.to_vec(),
-            subnets: Vec::new(),
+            networks: Vec::new(),
         }
     }
 }
@@ -69,39 +103,57 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// [`Refusal`]: what is not allowed.
+    /// [`Refusal`]: what is not allowed, wherever a name leads.
     pub fn check_target(&self, target: &Target) -> Result<(), Refusal> {
-        let is_here = match target.host() {
-            Host::Name(name) => &**name == "localhost" || name.ends_with(".localhost"),
-            Host::Address(address) => AddressKind::of(*address) == AddressKind::Loopback,
+        let port = target.port();
+        let name = match target.host() {
+            Host::Address(address) => return self.check(*address, port, target.is_encrypted()),
+            Host::Name(name) => &**name,
         };
-        if !(is_here && self.is_loopback_allowed) {
-            if !target.is_encrypted() && !self.is_plain_allowed {
-                return Err(Refusal::Plain);
-            }
-            let port = target.port();
-            if !self.ports.contains(&port) {
-                return Err(Refusal::Port { port });
-            }
+        let is_here = name == "localhost" || name.ends_with(".localhost");
+        if is_here && self.is_loopback_allowed {
+            return Ok(());
         }
-        match target.host() {
-            Host::Name(_) => Ok(()),
-            Host::Address(address) => self.check(*address),
+        // It may lead into a network that is named.
+        if !target.is_encrypted() && !self.is_plain_allowed && self.networks.is_empty() {
+            return Err(Refusal::Plain);
         }
+        let is_named = self.networks.iter().any(|network| network.port == Some(port));
+        (is_named || self.ports.contains(&port)).then_some(()).ok_or(Refusal::Port { port })
     }
 
-    /// Looks at one address.
+    /// Looks at one address, and how it is to be reached.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: what is not allowed.
+    pub fn check(&self, address: IpAddr, port: u16, is_encrypted: bool) -> Result<(), Refusal> {
+        self.check_address(address)?;
+        let address = address.to_canonical();
+        if AddressKind::of(address) == AddressKind::Loopback && self.is_loopback_allowed {
+            return Ok(());
+        }
+        let mut named = self.networks.iter().filter(|one| one.subnet.contains(address)).peekable();
+        let is_named = named.peek().is_some();
+        if !is_named && !is_encrypted && !self.is_plain_allowed {
+            return Err(Refusal::Plain);
+        }
+        let has_port = self.ports.contains(&port) || named.any(|one| one.port == Some(port));
+        has_port.then_some(()).ok_or(Refusal::Port { port })
+    }
+
+    /// Looks at one address, however it is to be reached.
     ///
     /// # Errors
     ///
     /// [`Refusal::Address`]: what it is for.
-    pub fn check(&self, address: IpAddr) -> Result<(), Refusal> {
+    pub fn check_address(&self, address: IpAddr) -> Result<(), Refusal> {
         let address = address.to_canonical();
         let kind = AddressKind::of(address);
         let is_allowed = match kind {
             AddressKind::Public => true,
             AddressKind::Loopback if self.is_loopback_allowed => true,
-            _ => self.subnets.iter().any(|subnet| subnet.contains(address)),
+            _ => self.networks.iter().any(|network| network.subnet.contains(address)),
         };
         is_allowed.then_some(()).ok_or(Refusal::Address { kind })
     }
@@ -157,7 +209,7 @@ mod tests {
             let address: IpAddr = text.parse().unwrap();
             assert_eq!(AddressKind::of(address), kind, "{text}");
             let expected = if kind == Public { Ok(()) } else { Err(Refusal::Address { kind }) };
-            assert_eq!(guard.check(address), expected, "{text}");
+            assert_eq!(guard.check(address, 443, true), expected, "{text}");
             let url = if address.is_ipv4() {
                 format!("https://{text}/")
             } else {
@@ -170,7 +222,7 @@ mod tests {
     #[test]
     fn what_is_allowed_is_reached_and_nothing_beside_it() {
         let guard = Guard {
-            subnets: vec!["10.1.0.0/16".parse().unwrap(), "fd00:1::/32".parse().unwrap()],
+            networks: vec!["10.1.0.0/16".parse().unwrap(), "fd00:1::/32".parse().unwrap()],
             ..Guard::default()
         };
         #[rustfmt::skip]
@@ -179,7 +231,7 @@ mod tests {
             ("fd00:2::7", false), ("127.0.0.1", false), ("169.254.169.254", false), ("8.8.8.8", true),
         ];
         for (text, expected) in cases {
-            assert_eq!(guard.check(text.parse().unwrap()).is_ok(), expected, "{text}");
+            assert_eq!(guard.check(text.parse().unwrap(), 443, true).is_ok(), expected, "{text}");
         }
         let here = Guard { is_loopback_allowed: true, ..Guard::default() };
         #[rustfmt::skip]
@@ -188,7 +240,7 @@ mod tests {
             ("0.0.0.0", false), ("10.0.0.1", false), ("169.254.169.254", false), ("::127.0.0.1", false),
         ];
         for (text, expected) in cases {
-            assert_eq!(here.check(text.parse().unwrap()).is_ok(), expected, "{text}");
+            assert_eq!(here.check(text.parse().unwrap(), 443, true).is_ok(), expected, "{text}");
         }
     }
 
@@ -221,6 +273,69 @@ mod tests {
         ];
         for (guard, url, expected) in cases {
             assert_eq!(checked(guard, url), expected, "{url}");
+        }
+    }
+    #[test]
+    fn a_network_that_is_named_is_reached_in_plain_and_on_its_port_and_nothing_else_is() {
+        let named = |texts: &[&str]| {
+            let networks = texts.iter().map(|text| text.parse().unwrap()).collect();
+            Guard { networks, ..Guard::default() }
+        };
+        let (bare, with_port) = (named(&["10.0.0.0/8"]), named(&["10.1.0.0/16:3000", "fd00::/8"]));
+        let (port, private) = (
+            |port| Err(Refusal::Port { port }),
+            Err(Refusal::Address { kind: AddressKind::Private }),
+        );
+        #[rustfmt::skip]
+        let cases = [
+            (&bare,      "http://10.0.0.7",            Ok(())),
+            (&bare,      "http://10.0.0.7:8080",       Ok(())),
+            (&bare,      "https://10.0.0.7",           Ok(())),
+            (&bare,      "http://10.0.0.7:3000",       port(3_000)),
+            (&bare,      "http://192.168.0.7",         private),
+            (&bare,      "http://8.8.8.8",             Err(Refusal::Plain)),
+            (&bare,      "https://8.8.8.8:3000",       port(3_000)),
+            (&bare,      "http://app",                 Ok(())),
+            (&bare,      "http://app:3000",            port(3_000)),
+            (&with_port, "http://10.1.0.7:3000",       Ok(())),
+            (&with_port, "https://10.1.0.7:3000",      Ok(())),
+            (&with_port, "http://10.2.0.7:3000",       private),
+            (&with_port, "http://[fd00::7]:3000",      port(3_000)),
+            (&with_port, "http://[fd00::7]",           Ok(())),
+            (&with_port, "http://app:3000",            Ok(())),
+            (&with_port, "http://app:6379",            port(6_379)),
+        ];
+        for (guard, url, expected) in cases {
+            assert_eq!(checked(guard, url), expected, "{url}");
+        }
+        // Where a name leads is judged with the port and the scheme of its URL.
+        let check = |text: &str, port| with_port.check(text.parse().unwrap(), port, false);
+        assert_eq!(check("8.8.8.8", 3_000), Err(Refusal::Plain));
+        assert_eq!(check("fd00::7", 3_000), port(3_000));
+        assert_eq!(check("10.1.0.7", 3_000), Ok(()));
+    }
+
+    #[test]
+    fn a_network_is_read_with_and_without_a_port() {
+        #[rustfmt::skip]
+        let cases = [
+            ("10.0.0.0/8",       Some(("10.0.0.0/8", None))),
+            ("10.0.0.0/8:3000",  Some(("10.0.0.0/8", Some(3_000)))),
+            ("10.0.0.7:3000",    Some(("10.0.0.7/32", Some(3_000)))),
+            ("fd00::/8:3000",    Some(("fd00::/8", Some(3_000)))),
+            ("[fd00::7]:3000",   Some(("fd00::7/128", Some(3_000)))),
+            ("fd00::7:3000",     Some(("fd00::7:3000/128", None))),
+            ("10.0.0.0/8:0",     None),
+            ("10.0.0.0/8:65536", None),
+            ("10.0.0.0/8:+80",   None),
+            ("10.0.0.0/8:",      None),
+            ("app:3000",         None),
+            (":3000",            None),
+        ];
+        for (text, expected) in cases {
+            let read = text.parse().ok().map(|read: Network| (read.subnet.to_string(), read.port));
+            let expected = expected.map(|(subnet, port)| (subnet.to_owned(), port));
+            assert_eq!(read, expected, "{text}");
         }
     }
 }

@@ -119,7 +119,7 @@ impl Host {
         let name = match &self.key.host {
             target::Host::Name(name) => name,
             target::Host::Address(address) => {
-                guard.check(*address)?;
+                guard.check(*address, self.key.port, self.key.is_encrypted)?;
                 return Ok(Arc::new([*address]));
             }
         };
@@ -131,7 +131,8 @@ impl Host {
         }
         let found = resolver.resolve(name).await.map_err(|_| Failure::Unknown)?;
         // One address that may not be reached is enough: who answers with both wants the other one.
-        found.iter().try_for_each(|address| guard.check(*address))?;
+        let (port, is_encrypted) = (self.key.port, self.key.is_encrypted);
+        found.iter().try_for_each(|address| guard.check(*address, port, is_encrypted))?;
         let tried: Arc<[IpAddr]> = found.into_iter().take(APP_ADDRESSES_TRIED_MAX).collect();
         if tried.is_empty() {
             return Err(Failure::Unknown);

@@ -37,7 +37,7 @@ mod subnet;
 mod target;
 
 pub use address::AddressKind;
-pub use guard::{Guard, Refusal};
+pub use guard::{Guard, Network, Refusal};
 pub use outcome::{Failure, Outcome, Phase};
 pub use resolve::{Resolve, Resolved, SystemResolver};
 pub use sender::{Request, Route, Sender, SenderSettings, Trust};

@@ -156,6 +156,15 @@ impl Sender {
         })
     }
 
+    /// Looks at what a URL says itself; nothing is looked up.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: what may not be reached.
+    pub fn check(&self, target: &Target) -> Result<(), Refusal> {
+        self.shared.settings.guard.check_target(target)
+    }
+
     /// Returns how many connections there are, idle ones included.
     pub fn connections(&self) -> usize {
         self.shared.settings.connections_max.max(1) - self.shared.room.available_permits()

@@ -106,6 +106,18 @@ impl Breaker {
         }
     }
 
+    /// Something else has shown that the endpoint can be reached: if it was left alone, one probe is sent at once. Answers
+    /// whether that is so.
+    pub(super) const fn hasten(&mut self, now: Millis) -> bool {
+        match &mut self.state {
+            BreakerState::Open { until_ms } if *until_ms > now => {
+                *until_ms = now;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Something is sent that the [passage](Self::passage) allows.
     pub(super) const fn handle_send(&mut self) {
         if !matches!(self.state, BreakerState::Closed) {

@@ -228,8 +228,10 @@ pub enum Refusal {
     /// The endpoint is not disabled.
     #[error("the endpoint is not disabled")]
     NotDisabled,
-    /// No test has succeeded lately.
-    #[error("no test send to the endpoint has succeeded in the last {minutes} minutes")]
+    /// No test has reached it lately.
+    #[error(
+        "no test has reached the endpoint since it was disabled and got its address, in the last {minutes} minutes; send one first"
+    )]
     NotTested {
         /// How long a test counts.
         minutes: u64,

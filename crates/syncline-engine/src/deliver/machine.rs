@@ -19,7 +19,7 @@ use super::limits::{
     PENDING_OWN_MIN, PENDING_TOTAL_MAX, READ_ENTRIES_MAX, REPLAY_TAKEN_MAX, ROUTES_MAX,
     TEST_MS_MAX, TURN_SENDS_MAX,
 };
-use super::outcome::{Outcome, Report, Verdict};
+use super::outcome::{Outcome, Report};
 use super::queue::{Phase, Queue};
 use super::settings::Settings;
 use crate::rows::{Batch, Key};
@@ -185,6 +185,8 @@ impl Dispatch {
         }
         let is_moved = queue.settings.url != settings.url;
         queue.settings = settings;
+        // What was tested is another address.
+        queue.tested_ms = queue.tested_ms.filter(|_| !is_moved);
         if is_moved && !queue.pause(now).is_none() {
             // It was the former address that has asked for a pause, or failed.
             (queue.hold_until_ms, queue.window) = (0, 1);
@@ -246,7 +248,8 @@ impl Dispatch {
         Ok(())
     }
 
-    /// A test was sent to an endpoint, beside its lanes.
+    /// A test was sent to an endpoint, beside its lanes. One that is left alone and could be reached is tried with a
+    /// delivery at once.
     ///
     /// # Errors
     ///
@@ -256,9 +259,14 @@ impl Dispatch {
         now: Millis,
         endpoint: &EndpointId,
         outcome: Outcome,
+        batch: &mut Batch,
     ) -> Result<(), Refusal> {
-        let (_, queue) = self.queue(endpoint)?;
-        queue.tested_ms = Some(now).filter(|_| outcome.verdict() == Verdict::Delivered);
+        let (index, queue) = self.queue(endpoint)?;
+        queue.tested_ms = Some(now).filter(|_| outcome.is_judged());
+        if outcome.is_judged() && queue.breaker.hasten(now) {
+            queue.write_cursor(now, batch);
+            self.update(index, now);
+        }
         Ok(())
     }
 
@@ -267,7 +275,7 @@ impl Dispatch {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotTested`] unless a [test](Self::handle_test) has succeeded;
+    /// [`Refusal::NotTested`] unless a [test](Self::handle_test) has reached it since it was disabled;
     /// [`Refusal::NotDisabled`], [`Refusal::Recovering`], [`Refusal::EndpointUnknown`].
     pub fn handle_enabled(
         &mut self,

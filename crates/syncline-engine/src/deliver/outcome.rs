@@ -70,6 +70,10 @@ pub enum Failure {
     Broken,
     /// The address is one that must not be sent to.
     AddressRefused,
+    /// The address must not be sent to without encryption.
+    PlainRefused,
+    /// The port is one that must not be sent to.
+    PortRefused,
     /// The address is no URL that can be sent to.
     UrlInvalid,
     /// The endpoint has no secret to sign with.
@@ -90,13 +94,15 @@ pub enum Failure {
 
 impl Failure {
     /// All failures.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
         Self::Timeout,
         Self::Broken,
         Self::AddressRefused,
+        Self::PlainRefused,
+        Self::PortRefused,
         Self::UrlInvalid,
         Self::SecretMissing,
         Self::BodyInvalid,
@@ -116,6 +122,8 @@ impl Failure {
             Self::Timeout => "timeout",
             Self::Broken => "broken",
             Self::AddressRefused => "address_refused",
+            Self::PlainRefused => "plain_refused",
+            Self::PortRefused => "port_refused",
             Self::UrlInvalid => "url_invalid",
             Self::SecretMissing => "secret_missing",
             Self::BodyInvalid => "body_invalid",
@@ -179,6 +187,12 @@ impl Outcome {
             Self::LeftOut => Verdict::LeftOut,
             Self::Answered { .. } | Self::Failed(_) => Verdict::Failing,
         }
+    }
+
+    /// Returns whether a receiver has read what was sent, and taken it or found it unfit: it can be reached and knows the
+    /// signature, also where it takes no such events.
+    pub const fn is_judged(self) -> bool {
+        matches!(self, Self::Answered { status: 200..=299 | 400 | 409 | 422, .. })
     }
 
     /// Returns whether the receiver was asked, or somebody tried to.

@@ -500,6 +500,32 @@ fn an_endpoint_that_is_left_alone_is_so_over_the_end_of_the_hub_and_one_probe_de
     }
 }
 
+/// Requirement H10. A test that fails changes nothing; one that arrives brings the probe forward, also over a crash.
+#[test]
+fn an_endpoint_that_is_left_alone_is_tried_at_once_after_a_test_that_has_reached_it() {
+    for (tested, is_tried) in
+        [(status(500), false), (status(401), false), (ok(), true), (status(422), true)]
+    {
+        let mut world = left_alone(40);
+        world.commit();
+        let until_ms = world.now + BreakerSettings::default().rest_ms;
+        assert_eq!(breaker(&world), BreakerState::Open { until_ms });
+        world.dispatch.handle_test(world.now, &endpoint("shop"), tested, &mut world.batch).unwrap();
+        if is_tried {
+            world.moved(&endpoint("shop"));
+        }
+        world.commit();
+        world.crash();
+        world.pump(10, 0);
+        assert_eq!(world.flying.len(), usize::from(is_tried), "{tested:?}");
+        if is_tried {
+            assert_eq!(breaker(&world), BreakerState::HalfOpen);
+            world.report(0, ok());
+            assert_eq!(breaker(&world), BreakerState::Closed, "{tested:?}");
+        }
+    }
+}
+
 /// Requirements H9 and H10: what came of attempts cannot be written.
 #[test]
 fn whom_the_machine_left_alone_is_left_alone_though_its_commit_has_failed() {
@@ -565,9 +591,9 @@ fn an_endpoint_that_is_gone_is_disabled_and_comes_back_only_tested() {
         dispatch.handle_enabled(now, &endpoint("shop"), Backlog::Deliver, batch)
     };
     assert!(matches!(enable(dispatch, now, &mut batch), Err(Refusal::NotTested { .. })));
-    dispatch.handle_test(now, &shop, status(500)).unwrap();
+    dispatch.handle_test(now, &shop, status(500), &mut batch).unwrap();
     assert!(matches!(enable(dispatch, now, &mut batch), Err(Refusal::NotTested { .. })));
-    dispatch.handle_test(now, &shop, ok()).unwrap();
+    dispatch.handle_test(now, &shop, ok(), &mut batch).unwrap();
     let late = now + limits::TEST_MS_MAX + 1;
     assert!(matches!(enable(dispatch, late, &mut batch), Err(Refusal::NotTested { .. })));
     assert!(enable(dispatch, now, &mut batch).is_ok());
@@ -589,7 +615,7 @@ fn the_backlog_of_a_disabled_endpoint_can_be_left_out_and_replayed() {
     }
     world.crash();
     world.pump(9, 0);
-    world.dispatch.handle_test(world.now, &shop, ok()).unwrap();
+    world.dispatch.handle_test(world.now, &shop, ok(), &mut world.batch).unwrap();
     let (now, to) = (world.now, world.end());
     let backlog = Backlog::Skip { to };
     let skipped = world.dispatch.handle_enabled(now, &shop, backlog, &mut world.batch);

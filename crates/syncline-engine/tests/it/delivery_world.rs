@@ -407,8 +407,8 @@ impl World {
     pub(crate) fn enable_all(&mut self) {
         for name in self.endpoints.keys().cloned().collect::<Vec<_>>() {
             if self.dispatch.facts(&name).unwrap().disabled.is_some() {
-                self.dispatch.handle_test(self.now, &name, ok()).unwrap();
                 let (now, batch) = (self.now, &mut self.batch);
+                self.dispatch.handle_test(now, &name, ok(), batch).unwrap();
                 let enabled = self.dispatch.handle_enabled(now, &name, Backlog::Deliver, batch);
                 enabled.unwrap();
                 self.moved(&name);
@@ -430,7 +430,7 @@ impl World {
     }
 
     /// Nobody is left alone for what an endpoint has said or done before.
-    fn moved(&mut self, name: &EndpointId) {
+    pub(crate) fn moved(&mut self, name: &EndpointId) {
         self.pauses.remove(name);
         self.rests.remove(name);
         self.turned.retain(|(of, _)| of != name);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use syncline_engine::event::Event;
 use syncline_engine::operate::Answer;
 use syncline_engine::results::Fate as Decided;
+use syncline_model::clock::Stamp;
 use syncline_model::id::{ClientId, EventId, Position};
 use syncline_policy::view::Sight;
 use syncline_protocol::operation::Operation;
@@ -31,8 +32,10 @@ pub struct Emission {
 pub struct Emitted {
     /// Its id.
     pub id: EventId,
-    /// Where it stands in the log; `None` where it was emitted before: that is not looked up again.
+    /// Where it stands in the log; `None` where it was emitted before.
     pub sequence: Option<Position>,
+    /// With which change it was emitted before, if it was: [`Served::event_place`] looks up where that stands.
+    pub before: Option<Stamp>,
 }
 
 /// What became of one event: it is in the log, or why not.
@@ -112,10 +115,10 @@ fn unfit_problem(why: &Unfit) -> Problem {
 
 fn fate((id, reply): (EventId, Reply)) -> EmissionFate {
     match reply {
-        Ok(Answer::Applied(applied)) => Ok(Emitted { id, sequence: applied.event }),
+        Ok(Answer::Applied(applied)) => Ok(Emitted { id, sequence: applied.event, before: None }),
         Ok(Answer::Duplicate(repeated)) => match repeated.result.fate {
             Decided::Refused { code } => Err(refused_before(code)),
-            _ => Ok(Emitted { id, sequence: None }),
+            fate => Ok(Emitted { id, sequence: None, before: fate.logged() }),
         },
         Ok(Answer::Rejected(why)) => Err(problem_of(&why)),
         Err(error) => Err(ServeError::from(error).problem()),

@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, header};
 use syncline_model::base64url;
 use syncline_model::json::{Json, Object, parse};
 
-use crate::limits::APP_SESSION_BYTES_MAX;
+use crate::limits::{APP_SESSION_BYTES_MAX, APP_SESSION_PARTS_MAX};
 
 /// The cookies, the encrypted ones' names first, and which library has given them.
 const COOKIES: [(&str, Library); 4] = [
@@ -46,6 +46,7 @@ pub(crate) fn is_sent(headers: &HeaderMap) -> bool {
 /// Returns whether whoever asks is signed in as an admin.
 pub(crate) fn is_admin(headers: &HeaderMap, secret: &str, now_ms: u64) -> bool {
     let Some((name, library, value)) = cookie(headers) else { return false };
+    let value = value.as_str();
     let claims = match library {
         Library::Four => {
             opened_by_gcm(value, &key(secret, b"", "NextAuth.js Generated Encryption Key"))
@@ -59,7 +60,10 @@ pub(crate) fn is_admin(headers: &HeaderMap, secret: &str, now_ms: u64) -> bool {
 }
 
 /// Returns the cookie of a sign-in, if there is one.
-fn cookie(headers: &HeaderMap) -> Option<(&'static str, Library, &str)> {
+///
+/// A session that is too long for one cookie is in several, whose names end with `.0`, `.1` and so on; both libraries
+/// join them by these numbers.
+fn cookie(headers: &HeaderMap) -> Option<(&'static str, Library, String)> {
     let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs: Vec<(&str, &str)> = sent
         .flat_map(|cookies| cookies.split(';'))
@@ -67,9 +71,26 @@ fn cookie(headers: &HeaderMap) -> Option<(&'static str, Library, &str)> {
         .filter(|(_, value)| value.len() <= APP_SESSION_BYTES_MAX)
         .collect();
     COOKIES.into_iter().find_map(|(name, library)| {
-        let (_, value) = pairs.iter().find(|(sent, _)| *sent == name)?;
-        Some((name, library, *value))
+        let whole = pairs.iter().find(|(sent, _)| *sent == name);
+        let value = match whole {
+            Some((_, value)) => (*value).to_owned(),
+            None => joined(name, &pairs)?,
+        };
+        Some((name, library, value))
     })
+}
+
+/// Joins the parts of a cookie, of which the first is needed; the next one that is not there ends it.
+fn joined(name: &str, pairs: &[(&str, &str)]) -> Option<String> {
+    let part = |number: usize| {
+        let found = pairs.iter().find(|(sent, _)| {
+            let behind = sent.strip_prefix(name).and_then(|rest| rest.strip_prefix('.'));
+            behind.is_some_and(|behind| behind == number.to_string())
+        });
+        found.map(|(_, value)| *value)
+    };
+    let parts: Vec<&str> = (0..APP_SESSION_PARTS_MAX).map_while(part).collect();
+    (!parts.is_empty()).then(|| parts.concat())
 }
 
 /// The length of a key of HKDF, in bytes.
@@ -216,6 +237,39 @@ mod tests {
         ];
         for (name, value, secret, expected) in cases {
             assert_eq!(judged(name, value, secret), expected, "{name} {:?}", value.get(..40));
+        }
+    }
+
+    /// Both libraries cut at 3,936 bytes or less; where the cut is does not matter to who joins.
+    #[test]
+    fn a_session_that_was_cut_into_several_cookies_is_opened() {
+        let asked = |pairs: &[(String, &str)]| {
+            let pairs: Vec<String> =
+                pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, HeaderValue::try_from(pairs.join("; ")).unwrap());
+            is_admin(&headers, SECRET, NOW_MS)
+        };
+        let tokens = [FOUR, FOUR, FIVE_SECURE, FIVE];
+        let [secure_four, four, secure_five, five] = COOKIES.map(|(name, _)| name);
+        for (name, token) in [secure_four, four, secure_five, five].into_iter().zip(tokens) {
+            let part = |number: usize| format!("{name}.{number}");
+            let (first, rest) = token.split_at(100);
+            let (second, third) = rest.split_at(100);
+            assert!(asked(&[(part(0), first), (part(1), rest)]), "{name}");
+            // In whatever order a browser sends them.
+            assert!(asked(&[(part(2), third), (part(0), first), (part(1), second)]), "{name}");
+            assert!(!asked(&[(part(0), first), (part(2), rest)]), "{name}: one is missing");
+            assert!(!asked(&[(part(1), first), (part(2), rest)]), "{name}: the first is missing");
+            assert!(!asked(&[(part(0), first), (part(1), second)]), "{name}: the last is missing");
+            assert!(
+                !asked(&[(part(0), first), (format!("{name}.01"), rest)]),
+                "{name}: an odd number"
+            );
+            let one_each = token.split("").filter(|one| !one.is_empty());
+            let many: Vec<(String, &str)> =
+                one_each.enumerate().map(|(at, one)| (part(at), one)).collect();
+            assert!(!asked(&many), "{name}: more parts than there may be");
         }
     }
 

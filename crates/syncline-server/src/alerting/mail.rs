@@ -135,7 +135,7 @@ async fn resolved(settings: &MailSettings, guard: &Guard) -> Result<IpAddr, Unse
     let found = found.map_err(|_| Unsent::passing("the mail server's name is not known"))?;
     let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
     for address in &addresses {
-        guard.check(*address).map_err(|refusal| Unsent::for_good(refusal.to_string()))?;
+        guard.check_address(*address).map_err(|refusal| Unsent::for_good(refusal.to_string()))?;
         let is_here = AddressKind::of(address.to_canonical()) == AddressKind::Loopback;
         if settings.tls == MailTls::None && !is_here {
             return Err(Unsent::for_good(MailError::Plaintext.to_string()));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use syncline_domains::app::{Failure as Lost, Request, Route};
+use syncline_domains::app::{Failure as Lost, Refusal, Request, Route};
 use syncline_engine::deliver::{BodyForm, Failure, Outcome, Report};
 use syncline_hub::served::deliver::{Content, Parcel};
 use syncline_protocol::webhook::body::{BodyForm as SentForm, BodyOptions, body};
@@ -155,10 +155,20 @@ fn request<'w>(
     Ok((route, Request { headers, body: body.bytes.into(), timeout }))
 }
 
+/// Returns what it is called in attempts that something must not be sent to.
+pub(super) const fn refused(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::Plain => Failure::PlainRefused,
+        Refusal::Port { .. } => Failure::PortRefused,
+        // Whatever else the guard looks at is of the address.
+        _ => Failure::AddressRefused,
+    }
+}
+
 /// Returns what a failure of the sender is called in attempts.
 const fn failure_of(failure: Lost) -> Failure {
     match failure {
-        Lost::Refused(_) => Failure::AddressRefused,
+        Lost::Refused(refusal) => refused(refusal),
         Lost::Unknown => Failure::Resolve,
         Lost::Unreachable => Failure::Connect,
         Lost::NotTrusted => Failure::Tls,

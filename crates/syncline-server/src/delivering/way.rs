@@ -11,6 +11,7 @@ use syncline_policy::{EventFilter, EventFilterError, Transformation, Transformat
 use syncline_protocol::webhook::secret::{Secret, SecretError};
 use syncline_protocol::webhook::sign::Signer;
 
+use super::attempt::refused;
 use crate::transforming::{filter_of, transformation_of};
 
 /// The ways to endpoints, each with what is signed with.
@@ -63,7 +64,7 @@ impl Way {
         let times = row.secrets.iter().flat_map(|one| [Some(one.since_ms), one.until_ms]);
         let until_ms = times.flatten().filter(|time| *time > now_ms).min().unwrap_or(u64::MAX);
         let route = match Target::parse(&row.settings.url) {
-            Ok(target) => sender.route(&target).map_err(|_| Failure::AddressRefused),
+            Ok(target) => sender.route(&target).map_err(refused),
             Err(_) => Err(Failure::UrlInvalid),
         };
         let signer = signer.ok_or(Failure::SecretMissing);

@@ -20,4 +20,4 @@ pub(crate) use kept::{Made, Receivers, ReceiversError, Reception};
 pub(crate) use preset::Preset;
 pub(crate) use receiver::{Invalid, Receiver};
 pub(crate) use reception::{Fate, receive};
-pub(crate) use told::{Came, Said, Unfit, tell};
+pub(crate) use told::{Came, Said, Unfit, is_test, tell};

@@ -11,7 +11,7 @@ use syncline_protocol::webhook::secret::{Secret, SecretError};
 use syncline_protocol::webhook::verify::{Accept, Verifier};
 
 use super::Preset;
-use crate::application::{SecretText, secret_of};
+use crate::application::{SecretText, hard_secret_of, secret_of};
 use crate::document::texts;
 use crate::limits::{
     RECEIVER_ENTITIES_MAX, RECEIVER_NAME_BYTES_MAX, RECEIVER_SECRETS_MAX, RECEIVER_WORDS_MAX,
@@ -224,6 +224,11 @@ impl Receiver {
             receiver.takes_plain = receiver.verifier()?.takes_plain();
         }
         Ok(receiver)
+    }
+
+    /// Refuses secrets that could be guessed. Asked of a receiver that is made, not of one that is there.
+    pub(crate) fn require_hard_secrets(&self) -> Result<(), Invalid> {
+        Ok(self.secrets.iter().try_for_each(|text| hard_secret_of(text).map(drop))?)
     }
 
     /// Refuses what would take again what it took long ago. Asked of a receiver that is made, not of one that is

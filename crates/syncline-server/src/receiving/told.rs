@@ -10,6 +10,7 @@ use syncline_protocol::time::parse_time;
 use syncline_protocol::webhook::event::hops_of;
 
 use super::Receiver;
+use crate::delivering::TEST_TYPE;
 use crate::limits::RECEIVED_AHEAD_MS_MAX;
 
 /// What a person is called, and what belongs to one.
@@ -233,6 +234,13 @@ impl Said {
             Self::Body(document) | Self::Structured(document) | Self::Binary(document) => document,
         }
     }
+}
+
+/// Returns whether it is what a hub sends to see whether it can reach an endpoint: it is of no record, and every
+/// receiver takes it.
+pub(crate) fn is_test(said: &Said) -> bool {
+    let kind = said.document().as_object().and_then(|body| body.get("type"));
+    kind.and_then(Json::as_str) == Some(TEST_TYPE)
 }
 
 /// Reads what came.

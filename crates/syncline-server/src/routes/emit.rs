@@ -5,9 +5,11 @@
 
 use axum::http::StatusCode;
 use syncline_engine::event::{Event, id_of_operation};
-use syncline_hub::served::{Emission, Emitted};
+use syncline_hub::served::{Emission, EmissionFate, Emitted, ServeError};
 use syncline_merge::operation::Effect;
-use syncline_model::id::{ClientId, EntityName, EventId, EventType, OperationId, RecordId};
+use syncline_model::id::{
+    ClientId, EntityName, EventId, EventType, IdError, OperationId, RecordId,
+};
 use syncline_model::json::{Json, Object};
 use syncline_protocol::long::read_operation;
 use syncline_protocol::operation::Operation;
@@ -16,7 +18,8 @@ use syncline_protocol::time::format_time;
 use syncline_protocol::webhook::trace::TraceParent;
 use tokio::sync::oneshot;
 
-use super::answer::{Answer, json};
+use super::answer::{Answer, json, replayed};
+use super::endpoint_form::unfit;
 use super::once::Key;
 use crate::access::now_ms;
 use crate::activity::Counter;
@@ -29,6 +32,8 @@ use crate::writers::client_of_key;
 
 /// What an event says.
 const MEMBERS: [&str; 6] = ["id", "type", "resourceType", "resourceId", "data", "change"];
+/// What an event is of that says nothing of it.
+const FREE_STANDING: &str = "event";
 /// What a change says, beside what is written.
 const NOT_OF_A_CHANGE: [&str; 5] = ["op", "entity", "id", "at", "after"];
 
@@ -69,6 +74,13 @@ pub(super) async fn emit(mut asked: Asked) -> Answer {
     let final_count = fates.iter().filter(|fate| fate.as_ref().is_err_and(is_final)).count();
     desk.activity.add(Counter::Operations, fates.len() as u64);
     desk.activity.add(Counter::OperationsRejected, final_count as u64);
+    let is_repeated = key.is_some()
+        && fates.iter().all(|fate| fate.as_ref().is_ok_and(|emitted| emitted.sequence.is_none()));
+    let fates = match key {
+        // Sent again under its key it is answered as it was.
+        Some(_) => placed(&asked, fates).await?,
+        None => fates,
+    };
     let mut told = Vec::with_capacity(fates.len());
     for (id, fate) in ids.into_iter().zip(fates) {
         told.push(match fate {
@@ -78,7 +90,26 @@ pub(super) async fn emit(mut asked: Asked) -> Answer {
             Err(problem) => told_refused(&id, &problem),
         });
     }
-    json(StatusCode::OK, &object([("events", Json::Array(told))]))
+    let answer = json(StatusCode::OK, &object([("events", Json::Array(told))]))?;
+    Ok(if is_repeated { replayed(answer) } else { answer })
+}
+
+/// Looks up where events stand that were emitted before.
+async fn placed(asked: &Asked, mut fates: Vec<EmissionFate>) -> Result<Vec<EmissionFate>, Problem> {
+    let is_before = |fate: &EmissionFate| fate.as_ref().is_ok_and(|one| one.before.is_some());
+    if !fates.iter().any(is_before) {
+        return Ok(fates);
+    }
+    let served = asked.desk.served.clone();
+    let look = move || {
+        for emitted in fates.iter_mut().filter_map(|fate| fate.as_mut().ok()) {
+            if let Some(stamp) = emitted.before {
+                emitted.sequence = served.event_place(&emitted.id, stamp)?;
+            }
+        }
+        Ok::<_, ServeError>(fates)
+    };
+    Ok(asked.blocking(look).await??)
 }
 
 /// Returns the trace that who asks is in. What is no such header, or stands there twice, is no trace and no mistake
@@ -121,8 +152,9 @@ fn refused(problem: &SaidProblem) -> Problem {
 struct Sent {
     id: Option<EventId>,
     kind: EventType,
-    entity: EntityName,
-    record: RecordId,
+    /// What it is of; one that is of nothing stands for itself.
+    entity: Option<EntityName>,
+    record: Option<RecordId>,
     data: Json,
     change: Option<Object>,
 }
@@ -153,14 +185,13 @@ fn event_of(event: Json) -> Result<Sent, Problem> {
     };
     let kind =
         EventType::new(&text(&event, "type")?).map_err(|error| invalid(error.to_string()))?;
-    let entity = EntityName::new(&text(&event, "resourceType")?);
-    let record = RecordId::new(&text(&event, "resourceId")?);
-    let id = match event.get("id") {
-        None => None,
-        Some(_) => {
-            Some(EventId::new(&text(&event, "id")?).map_err(|error| invalid(error.to_string()))?)
-        }
+    let said = |name: &str| match event.get(name) {
+        None => Ok(None),
+        Some(_) => text(&event, name).map(Some),
     };
+    let entity = said("resourceType")?.map(|name| EntityName::new(&name)).transpose();
+    let record = said("resourceId")?.map(|id| RecordId::new(&id)).transpose();
+    let id = said("id")?.map(|id| EventId::new(&id)).transpose();
     let change = match event.remove("change") {
         None => None,
         Some(Json::Object(change))
@@ -170,14 +201,18 @@ fn event_of(event: Json) -> Result<Sent, Problem> {
         }
         Some(_) => return Err(invalid("change is an object with what is written".to_owned())),
     };
-    Ok(Sent {
-        id,
+    let sent = Sent {
+        id: id.map_err(|error| unfit("EVENT_ID_INVALID", &error))?,
         kind,
         entity: entity.map_err(|error| invalid(format!("resourceType: {error}")))?,
         record: record.map_err(|error| invalid(format!("resourceId: {error}")))?,
         data: event.remove("data").unwrap_or_else(|| Json::Object(Object::new())),
         change,
-    })
+    };
+    match sent.change.is_some() && (sent.entity.is_none() || sent.record.is_none()) {
+        true => Err(invalid("a change is of a record: say resourceType and resourceId".to_owned())),
+        false => Ok(sent),
+    }
 }
 
 /// Returns which operation of which client an event comes as.
@@ -210,6 +245,12 @@ fn emission(
     is_alone: bool,
 ) -> Result<Emission, Problem> {
     let Sent { id, kind, entity, record, data, change } = event;
+    let id =
+        id.unwrap_or_else(|| id_of_operation(&OperationId { client: client.clone(), counter }));
+    // Events of one record wait for each other; one that stands for itself waits for none.
+    let invalid = |error: IdError| Refusal::BodyInvalid.because(error.to_string());
+    let entity = entity.map_or_else(|| EntityName::new(FREE_STANDING), Ok).map_err(invalid)?;
+    let record = record.map_or_else(|| RecordId::new(id.as_str()), Ok).map_err(invalid)?;
     let operation = match change {
         Some(_) if !is_alone => {
             return Err(Refusal::BodyInvalid.because("an event with a change comes alone"));
@@ -235,8 +276,6 @@ fn emission(
             after: Vec::new(),
         },
     };
-    let id =
-        id.unwrap_or_else(|| id_of_operation(&OperationId { client: client.clone(), counter }));
     let event = Event::new(id, kind, data);
     let event = event.map_err(|error| Refusal::BodyInvalid.because(error.to_string()))?;
     Ok(Emission { client, operation, event })

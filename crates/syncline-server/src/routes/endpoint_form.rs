@@ -11,10 +11,11 @@ use syncline_engine::deliver::{
 use syncline_hub::served::deliver::EndpointNow;
 use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
-use syncline_protocol::webhook::secret::{Secret, SecretKind as Kind};
+use syncline_protocol::webhook::secret::{Secret, SecretError, SecretKind as Kind};
 
 use super::verify::signs;
 use crate::access::now_ms;
+use crate::application::hard_secret_of;
 use crate::document::{object, texts};
 use crate::problem::{Problem, Refusal};
 use crate::transforming::{filter_of, transformation_of};
@@ -54,6 +55,14 @@ pub(super) fn invalid(text: impl Into<String>) -> Problem {
 /// Says why something that is well-formed cannot be meant.
 pub(super) fn unfit(code: &'static str, why: &dyn std::fmt::Display) -> Problem {
     Problem::new(code, StatusCode::UNPROCESSABLE_ENTITY, why.to_string())
+}
+
+/// Refuses members that are not known: who has written one otherwise would not get what was asked for.
+pub(super) fn only(body: &Object, what: &str, members: &[&str]) -> Result<(), Problem> {
+    match body.keys().all(|name| members.contains(&name)) {
+        true => Ok(()),
+        false => Err(invalid(format!("{what} has no members but {}", members.join(", ")))),
+    }
 }
 
 /// Returns a text.
@@ -231,17 +240,18 @@ pub(super) fn secrets_of(body: &Object) -> Result<Option<Vec<StoredSecret>>, Pro
         |kind, text: &str| StoredSecret { kind, text: text.into(), since_ms: 0, until_ms: None };
     let Some(given) = body.get("secrets") else { return Ok(None) };
     let one = |text: &str| {
-        if !text.starts_with("whs") {
-            Secret::plain(text).map_err(|error| unfit(error.code(), &error))?;
-            return Ok(stored(SecretKind::Plain, text));
-        }
-        let secret = Secret::parse(text).map_err(|error| unfit(error.code(), &error))?;
+        // What begins like one of Standard Webhooks is meant to be one.
+        let secret = match text.starts_with("whs") {
+            true => Secret::parse(text),
+            false => hard_secret_of(text),
+        };
+        let secret = secret.map_err(|error| unfit(error.code(), &error))?;
         match secret.kind() {
             Kind::Symmetric => Ok(stored(SecretKind::Hmac, text)),
             Kind::Signing => Ok(stored(SecretKind::Ed25519, text)),
-            _ => {
-                let text = "a secret to sign with begins with whsec_ or whsk_";
-                Err(unfit("ENDPOINT_INVALID", &text))
+            Kind::Plain => Ok(stored(SecretKind::Plain, text)),
+            Kind::Verifying => {
+                Err(unfit(SecretError::SignsNothing.code(), &SecretError::SignsNothing))
             }
         }
     };

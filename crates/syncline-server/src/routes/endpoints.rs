@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use syncline_domains::app::Target;
 use syncline_engine::deliver::{
     AttemptResult, Delivery, EndpointRow, EventRef, Filter, Outcome, Refusal as Refused,
     SecretKind, StoredSecret,
@@ -16,7 +17,7 @@ use super::answer::{Answer, json, json_text, nothing, replayed};
 use super::books::page;
 use super::conflicts::actor;
 use super::endpoint_form::{
-    changed, described, invalid, new_secret, number, secrets_of, settings_of, text, unfit,
+    changed, described, invalid, new_secret, number, only, secrets_of, settings_of, text, unfit,
 };
 use super::once::Key;
 use crate::access::{now_ms, random_id};
@@ -78,6 +79,7 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
         return Err(Refusal::IdempotencyKeySpent.into());
     }
     let settings = settings_of(&body)?;
+    require_reachable(&asked, &settings.url)?;
     let given = secrets_of(&body)?;
     let secrets = match &given {
         Some(secrets) => secrets.clone(),
@@ -114,6 +116,13 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
     }
 }
 
+/// Refuses an address that nothing would ever be sent to. Where a name leads is looked at when something is sent.
+fn require_reachable(asked: &Asked, url: &str) -> Result<(), Problem> {
+    let target = Target::parse(url).map_err(|error| unfit(error.code(), &error))?;
+    let reached = asked.desk.delivering.check_target(&target);
+    reached.map_err(|refusal| unfit(refusal.code(), &refusal))
+}
+
 /// Returns whether an endpoint is what is asked for.
 fn is_as_asked(known: &EndpointRow, asked: &EndpointRow, has_secrets: bool) -> bool {
     let same = |one: &StoredSecret, other: &StoredSecret| {
@@ -131,7 +140,10 @@ pub(super) async fn change(mut asked: Asked) -> Answer {
     let secrets = secrets_of(&body)?;
     let before = now(&asked, id.clone()).await?;
     // What cannot be meant is told before anything is asked of the hub.
-    changed(&body, before.row.settings.clone())?;
+    let meant = changed(&body, before.row.settings.clone())?;
+    if meant.url != before.row.settings.url {
+        require_reachable(&asked, &meant.url)?;
+    }
     let (desk, actor, of) = (asked.desk.clone(), actor(&asked)?, id.clone());
     let change = move || {
         desk.delivering.with(|all| {
@@ -178,6 +190,7 @@ pub(super) async fn test(asked: Asked) -> Answer {
     asked.blocking(note).await??;
     let mut document = Object::new();
     document.insert("durationMs", u64::from(report.duration_ms));
+    document.insert("reached", outcome.is_judged());
     match outcome {
         Outcome::Answered { status, .. } => {
             document.insert("delivered", (200..300).contains(&status));
@@ -200,6 +213,7 @@ pub(super) async fn test(asked: Asked) -> Answer {
 pub(super) async fn enable(mut asked: Asked) -> Answer {
     let id = id_of(&asked)?;
     let body = asked.object().await?;
+    only(&body, "enabling", &["backlog"])?;
     let skips_backlog = match body.get("backlog").map(Json::as_str) {
         None | Some(Some("deliver")) => false,
         Some(Some("skip")) => true,
@@ -217,6 +231,7 @@ pub(super) async fn enable(mut asked: Asked) -> Answer {
 pub(super) async fn rotate(mut asked: Asked) -> Answer {
     let id = id_of(&asked)?;
     let body = asked.object().await?;
+    only(&body, "a rotation", &["overlapMs"])?;
     let overlap_ms = number::<u64>(&body, "overlapMs")?.unwrap_or(SECRET_OVERLAP_MS);
     if overlap_ms > SECRET_OVERLAP_MS_MAX {
         return Err(invalid(format!("overlapMs is at most {SECRET_OVERLAP_MS_MAX}")));

@@ -20,7 +20,7 @@ use crate::asked::Asked;
 use crate::document::enveloped;
 use crate::limits::{RECEIVED_BYTES_MAX, RECEIVED_TIME_MAX};
 use crate::problem::{Problem, Refusal};
-use crate::receiving::{self, Came, Fate, Receiver, Said, Unfit, tell};
+use crate::receiving::{self, Came, Fate, Receiver, Said, Unfit, is_test, tell};
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -62,19 +62,28 @@ async fn take(
         let headers = &asked.parts.headers;
         let signed = headers.get(&ID).map(HeaderValue::as_bytes).zip(signed_s);
         let said = said(headers, &receiver, &bytes)?;
+        if is_test(&said) {
+            return answered(None);
+        }
         tell(&receiver, &Came { said, signed, bytes: &bytes })?
     };
     told.require_clock(now_ms())?;
     // It is small from here on.
     drop((place, bytes));
     let place = asked.state.requests.enter(asked.desk.label()).await;
-    let fate = receiving::receive(asked.desk.clone(), receiver, told, place).await?;
+    answered(Some(receiving::receive(asked.desk.clone(), receiver, told, place).await?))
+}
+
+/// Says what became of it; nothing becomes of a test.
+fn answered(fate: Option<Fate>) -> Answer {
+    let is = |one| fate == Some(one);
     let mut document = Object::new();
     document.insert("success", true);
-    document.insert("applied", fate == Fate::Applied);
-    document.insert("duplicate", fate == Fate::Duplicate);
-    document.insert("stale", fate == Fate::Stale);
-    document.insert("own", fate == Fate::Own);
+    document.insert("applied", is(Fate::Applied));
+    document.insert("duplicate", is(Fate::Duplicate));
+    document.insert("stale", is(Fate::Stale));
+    document.insert("own", is(Fate::Own));
+    document.insert("test", fate.is_none());
     json(StatusCode::OK, &enveloped(Json::Object(document)))
 }
 

@@ -48,6 +48,7 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
         receiver = receiver.with_secret(&secret);
         shown = Some(secret);
     }
+    receiver.require_hard_secrets()?;
     receiver.require_memory()?;
     let (desk, actor) = (asked.desk.clone(), actor(&asked)?);
     let make = move || desk.receivers.make(receiver, &actor);

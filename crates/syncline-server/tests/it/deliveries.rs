@@ -241,12 +241,37 @@ async fn what_nobody_took_is_a_dead_letter_and_what_may_not_be_reached_is_not() 
     let dead = house.settled("admin", "dead", 1).await;
     assert_eq!(dead[0]["attempts"].as_array().unwrap().len(), 2, "{dead:?}");
     assert_eq!(dead[0]["attempts"][1]["status"], 500);
-    // Nobody said that this machine may be reached.
-    let house = House::new().await;
-    house.post("/v1/endpoints", &endpoint).await.is(201);
-    house.emit("event-1", "e1").await;
-    let dead = house.settled("admin", "dead", 1).await;
-    assert_eq!(dead[0]["attempts"][0]["reason"], "address_refused");
+    // Nobody says any more that this machine may be reached.
+    let house = house.restarted_with(|settings| settings.sending.is_loopback_allowed = false).await;
+    house.emit("event-2", "e1").await;
+    let begun = Instant::now();
+    let refused = loop {
+        let listed = house.deliveries("admin").await;
+        let found = listed.into_iter().find(|one| one["event"] == "event-2");
+        if let Some(found) = found.filter(|one| one["state"] == "dead") {
+            break found;
+        }
+        assert!(begun.elapsed() < PATIENCE);
+        sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(refused["attempts"][0]["reason"], "address_refused");
+    // What can be judged without looking up a name is refused where it is settled.
+    endpoint["id"] = json!("other");
+    for url in [
+        "http://127.0.0.1:3000/",
+        "https://10.0.0.7/",
+        "https://admin.example:22/",
+        "http://admin.example/",
+    ] {
+        endpoint["url"] = json!(url);
+        house.post("/v1/endpoints", &endpoint).await.is(422).says("DELIVERY_ADDRESS_REFUSED");
+        let change = house.ask("PATCH", "/v1/endpoints/admin").token(&house.admin);
+        let changed = change.json(&json!({ "url": url })).send().await;
+        changed.is(422).says("DELIVERY_ADDRESS_REFUSED");
+    }
+    let kept = json!({ "url": house.get("/v1/endpoints/admin").await.is(200).json()["url"] });
+    let change = house.ask("PATCH", "/v1/endpoints/admin").token(&house.admin);
+    change.json(&kept).send().await.is(200);
     assert_eq!(receiver.got().len(), 2, "nothing was sent there");
 }
 
@@ -292,6 +317,22 @@ async fn an_endpoint_that_is_disabled_gets_nothing_and_what_is_no_endpoint_is_re
             422,
             "WEBHOOK_SECRET_INVALID",
         ),
+        (
+            json!({ "url": "https://example.org/", "secrets": ["fifteen letters"] }),
+            422,
+            "WEBHOOK_SECRET_INVALID",
+        ),
+        (
+            json!({ "url": "https://example.org/", "secrets": ["                        "] }),
+            422,
+            "WEBHOOK_SECRET_INVALID",
+        ),
+        (
+            json!({ "url": "https://example.org/",
+                "secrets": ["whpk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="] }),
+            422,
+            "WEBHOOK_SECRET_INVALID",
+        ),
         (json!({ "url": "https://example.org/", "schedule": [] }), 422, "ENDPOINT_INVALID"),
         (json!({ "url": "https://example.org/", "events": [""] }), 422, "EVENT_FILTER_INVALID"),
         (json!({ "url": "https://example.org/", "timeoutMs": 0 }), 422, "ENDPOINT_INVALID"),
@@ -306,6 +347,13 @@ async fn an_endpoint_that_is_disabled_gets_nothing_and_what_is_no_endpoint_is_re
     house.ask("GET", "/v1/endpoints").token(&token).send().await.is(403);
     assert!(receiver.got().is_empty());
     assert_eq!(house.deliveries("admin").await.len(), 0);
+    // What is not known is not passed over: else the backlog would come, and a secret that has leaked would go on.
+    for (path, body) in
+        [("enable", json!({ "backLog": "skip" })), ("rotate", json!({ "overlapms": 0 }))]
+    {
+        let path = format!("/v1/endpoints/admin/{path}");
+        house.post(&path, &body).await.is(400).says("BODY_INVALID");
+    }
     // It is enabled again only once it was reached; what came meanwhile comes then.
     let nothing = json!({});
     let enable = "/v1/endpoints/admin/enable";

@@ -1,6 +1,8 @@
 //! Spec 004's monitoring, its environment, and its examples of `curl`.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -248,4 +250,61 @@ async fn the_addresses_of_the_environment_have_one_endpoint_each_over_all_starts
         sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(list(&house).await.len(), 2);
+}
+
+/// Spec 004's receivers take no event of the type of a test, and are reached all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_at_another_hub_is_tested_and_enabled_again() {
+    let (one, other) = (house_with(&ENVIRONMENT).await, house_with(&ENVIRONMENT).await);
+    let url = format!("http://{}/api/webhooks/enrollment-changed", other.server.address());
+    for body in ["standard", "anywheredoor", "cloudevent"] {
+        let endpoint = json!({ "id": body, "url": url, "secrets": [SECRET], "body": body });
+        one.post("/v1/endpoints", &endpoint).await.is(201);
+        let path = format!("/v1/endpoints/{body}");
+        one.post(&format!("{path}/disable"), &json!({})).await.is(200);
+        one.post(&format!("{path}/enable"), &json!({})).await.is(409).says("ENDPOINT_NOT_TESTED");
+        let tested = one.post(&format!("{path}/test"), &json!({})).await.is(200).json();
+        assert_eq!(
+            (&tested["delivered"], &tested["status"]),
+            (&json!(true), &json!(200)),
+            "{tested}"
+        );
+        one.post(&format!("{path}/enable"), &json!({})).await.is(200);
+    }
+    let log = other.get("/v1/log?limit=100").await.is(200).json();
+    assert_eq!(log["entries"], json!([]), "a test changes nothing");
+}
+
+/// A receiver that takes no such event has read it; one that knows no such path, or not who asks, has not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_judges_a_test_is_reached() {
+    let status = Arc::new(AtomicU16::new(0));
+    let said = Arc::clone(&status);
+    let receiver = Receiver::start(move |_| said.load(Ordering::Relaxed)).await;
+    let house = house_with(&ENVIRONMENT).await;
+    house.post("/v1/endpoints", &receiver.endpoint("admin")).await.is(201);
+    let path = "/v1/endpoints/admin";
+    for (answered, is_reached) in [
+        (200, true),
+        (400, true),
+        (422, true),
+        (401, false),
+        (404, false),
+        (302, false),
+        (500, false),
+    ] {
+        house.post(&format!("{path}/disable"), &json!({})).await.is(200);
+        status.store(answered, Ordering::Relaxed);
+        let tested = house.post(&format!("{path}/test"), &json!({})).await.is(200).json();
+        assert_eq!(tested["reached"], is_reached, "{answered}: {tested}");
+        let enabled = house.post(&format!("{path}/enable"), &json!({})).await;
+        enabled.is(if is_reached { 200 } else { 409 });
+    }
+    // Another address was not tested.
+    status.store(200, Ordering::Relaxed);
+    house.post(&format!("{path}/test"), &json!({})).await.is(200);
+    let moved =
+        json!({ "url": receiver.endpoint("x")["url"].as_str().unwrap().replace("x=1", "x=2") });
+    house.ask("PATCH", path).token(&house.admin).json(&moved).send().await.is(200);
+    house.post(&format!("{path}/enable"), &json!({})).await.is(409).says("ENDPOINT_NOT_TESTED");
 }

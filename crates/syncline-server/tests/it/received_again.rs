@@ -80,13 +80,14 @@ async fn no_two_receivers_have_a_secret_in_common() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_does_not_start_with_the_secret_of_a_receiver_that_was_made() {
+    const OTHER: &str = "another-secret-of-webhooks";
     let house = House::new().await;
     let body = json!({ "name": "own", "preset": "sync", "secrets": [PLAIN] });
     house.post("/v1/receivers", &body).await.is(201);
     let House { server, folder, .. } = house;
     server.stop().await.unwrap();
     let mut settings = House::settings(&state(folder.path()));
-    for (secret, starts) in [("other".to_owned(), true), (format!("other,{PLAIN}"), false)] {
+    for (secret, starts) in [(OTHER.to_owned(), true), (format!("{OTHER},{PLAIN}"), false)] {
         settings.application = environment(&[("WEBHOOK_SECRET", &secret)]);
         let hub = crate::house::open_hub(&settings);
         match syncline_server::Server::start(&settings, hub).await {
@@ -113,10 +114,10 @@ async fn a_signature_without_a_time_needs_a_version() {
         body
     };
     let refused = [
-        json!({ "secrets": ["one"] }),
-        json!({ "secrets": ["one"], "event": null }),
-        json!({ "secrets": ["one", SYMMETRIC] }),
-        json!({ "secrets": ["one"], "version": "/timestamp", "cloudEventHeaders": true }),
+        json!({ "secrets": ["one of sixteen letters"] }),
+        json!({ "secrets": ["one of sixteen letters"], "event": null }),
+        json!({ "secrets": ["one of sixteen letters", SYMMETRIC] }),
+        json!({ "secrets": ["one of sixteen letters"], "version": "/timestamp", "cloudEventHeaders": true }),
     ];
     for more in refused {
         let body = of("a", more);
@@ -124,8 +125,8 @@ async fn a_signature_without_a_time_needs_a_version() {
     }
     let taken = [
         json!({ "secrets": [SYMMETRIC] }),
-        json!({ "secrets": ["one", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], "accept": "standard" }),
-        json!({ "secrets": ["two"], "version": "/timestamp" }),
+        json!({ "secrets": ["one of sixteen letters", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], "accept": "standard" }),
+        json!({ "secrets": ["two of sixteen letters"], "version": "/timestamp" }),
     ];
     for (index, more) in taken.into_iter().enumerate() {
         let body = of(&format!("taken-{index}"), more);

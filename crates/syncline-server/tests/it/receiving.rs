@@ -374,6 +374,8 @@ async fn what_is_no_receiver_is_refused_and_none_is_made() {
         (json!({ "name": "a", "entities": { "x": "" } }),           422, "RECEIVER_INVALID"),
         (json!({ "name": "a", "secrets": ["whsec_!"] }),            422, "WEBHOOK_SECRET_INVALID"),
         (json!({ "name": "a", "secrets": [""] }),                   422, "WEBHOOK_SECRET_INVALID"),
+        (json!({ "name": "a", "secrets": [" "] }),                  422, "WEBHOOK_SECRET_INVALID"),
+        (json!({ "name": "a", "secrets": ["fifteen letters"] }),    422, "WEBHOOK_SECRET_INVALID"),
         (json!({ "name": "a", "types": [] }),                       422, "EVENT_FILTER_INVALID"),
         (json!({ "name": "a", "cloudEventHeaders": 1 }),            400, "BODY_INVALID"),
     ];

@@ -244,7 +244,8 @@ async fn an_endpoint_is_made_once_under_its_id_or_its_idempotency_key() {
     let endpoint = receiver.endpoint("admin");
     house.post("/v1/endpoints", &endpoint).await.is(201);
     assert!(house.post("/v1/endpoints", &endpoint).await.is(200).json()["secrets"].is_null());
-    for (name, value) in [("description", json!("another")), ("secrets", json!(["another-secret"]))]
+    for (name, value) in
+        [("description", json!("another")), ("secrets", json!(["another-plain-secret"]))]
     {
         let mut other = endpoint.clone();
         other[name] = value;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use syncline_domains::app::Subnet;
+use syncline_domains::app::Network;
 use syncline_policy::Threshold;
 use syncline_server::limits::BACKUP_EVERY_MAX;
 
@@ -64,9 +64,9 @@ pub struct Serve {
     /// configured]
     #[arg(long, value_name = "COMMAND|URL")]
     pub notify: Option<String>,
-    /// Deliver events to addresses that are not public: `loopback`, or a network such as 10.0.0.0/8; repeat it
-    /// for more
-    #[arg(long, value_name = "loopback|NETWORK")]
+    /// Deliver events to addresses that are not public, with https or http: `loopback`, or a network such as
+    /// 10.0.0.0/8, with a port such as 10.0.0.0/8:3000 unless it is a usual one; repeat it for more
+    #[arg(long, value_name = "loopback|NETWORK[:PORT]")]
     pub deliver_to: Vec<Reached>,
     /// The hub that WEBHOOK_SECRET, SYNC_WEBHOOK_URLS, CRON_SECRET and NEXTAUTH_SECRET are for; the default one
     /// without it
@@ -86,7 +86,7 @@ pub enum Reached {
     /// This machine.
     Loopback,
     /// A network.
-    Subnet(Subnet),
+    Network(Network),
 }
 
 impl FromStr for Reached {
@@ -96,8 +96,10 @@ impl FromStr for Reached {
         if text == "loopback" {
             return Ok(Self::Loopback);
         }
-        let subnet = text.parse().map(Self::Subnet);
-        subnet.map_err(|_| "`loopback`, or a network such as 10.0.0.0/8".to_owned())
+        let network = text.parse().map(Self::Network);
+        network.map_err(|_| {
+            "`loopback`, or a network such as 10.0.0.0/8, or with a port 10.0.0.0/8:3000".to_owned()
+        })
     }
 }
 

@@ -46,7 +46,7 @@ struct Break {
 ///
 /// # Errors
 ///
-/// - [`Refusal::SchemaInvalid`] if a file holds no types, or a schema is not understood.
+/// - [`Refusal::EventTypesInvalid`] if a file holds no types, or a schema is not understood.
 /// - Any [`Failure`] of reading; what a hub refuses has the hub's own code.
 pub fn run(context: &Context, command: &EventsCommand) -> Result<Exit, Failure> {
     let EventsCommand::Check(check) = command;
@@ -206,5 +206,5 @@ fn types_of(document: &Json, path: &Path) -> Result<Types, Failure> {
 }
 
 fn invalid(path: &Path, reason: &str) -> Refusal {
-    Refusal::SchemaInvalid { path: path.to_owned(), reason: reason.to_owned() }
+    Refusal::EventTypesInvalid { path: path.to_owned(), reason: reason.to_owned() }
 }

@@ -224,7 +224,7 @@ fn guard(reached: &[Reached]) -> Guard {
     for one in reached {
         match one {
             Reached::Loopback => guard.is_loopback_allowed = true,
-            Reached::Subnet(subnet) => guard.subnets.push(*subnet),
+            Reached::Network(network) => guard.networks.push(*network),
         }
     }
     guard

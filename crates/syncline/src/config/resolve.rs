@@ -36,6 +36,7 @@ pub(super) const ENTITIES: [&str; 5] =
 /// Resolves a document whose paths start at `start`.
 pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config, Refusal> {
     let served = served::resolve(&document)?;
+    let is_only_served = is_only_served(&document);
     fill_in(&mut document);
     for (name, count) in [
         ("domains", document.domains.0.len()),
@@ -76,7 +77,18 @@ pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config
         entities,
         links,
         is_source_first: false,
+        is_only_served,
     })
+}
+
+/// Returns whether a document names what a hub that is served needs, and nothing that is synchronised.
+fn is_only_served(document: &Document) -> bool {
+    let is_served = !document.views.is_empty()
+        || !document.access.is_empty()
+        || !document.issuers.is_empty()
+        || !document.alerts.to.is_empty()
+        || !document.alerts.rules.is_empty();
+    is_served && document.domains.is_empty() && document.links.is_empty()
 }
 
 /// Fills in the domains and entities of spec 001 where a document names none.

@@ -43,6 +43,8 @@ pub struct Config {
     pub metrics: MetricsNames,
     /// Whether the source wins where a link says nothing of it, as in the spelling of spec 001.
     pub is_source_first: bool,
+    /// Whether it says what a hub that is served needs, and names no domain and no link.
+    pub is_only_served: bool,
 }
 
 /// A named place that holds records.

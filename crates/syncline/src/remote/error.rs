@@ -28,7 +28,7 @@ pub enum RemoteError {
     #[error("the server's answer is not understood")]
     NotUnderstood,
     /// The hub refused.
-    #[error("{title}{}", if detail.is_empty() { String::new() } else { format!(": {detail}") })]
+    #[error("{}", said(title, detail))]
     Refused {
         /// The status of the answer.
         status: u16,
@@ -38,7 +38,17 @@ pub enum RemoteError {
         title: String,
         /// What is wrong with this request.
         detail: String,
+        /// Its scheme, host and port.
+        server: String,
     },
+}
+
+/// Returns what a hub says: what is wrong, and more of it unless that is the same.
+fn said(title: &str, detail: &str) -> String {
+    match detail.is_empty() || detail.eq_ignore_ascii_case(title) {
+        true => title.to_owned(),
+        false => format!("{title}: {detail}"),
+    }
 }
 
 impl RemoteError {
@@ -71,7 +81,7 @@ impl RemoteError {
     }
 
     /// Reads a problem (RFC 9457).
-    pub(super) fn refused(status: u16, problem: &Object) -> Self {
+    pub(super) fn refused(server: &str, status: u16, problem: &Object) -> Self {
         let text = |name: &str| {
             let text = problem.get(name).and_then(Json::as_str).unwrap_or_default();
             text.chars().filter(|c| !c.is_control()).take(TEXT_CHARACTERS_MAX).collect::<String>()
@@ -82,7 +92,13 @@ impl RemoteError {
                 .bytes()
                 .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
         match is_code {
-            true => Self::Refused { status, code, title: text("title"), detail: text("detail") },
+            true => Self::Refused {
+                status,
+                code,
+                title: text("title"),
+                detail: text("detail"),
+                server: server.to_owned(),
+            },
             false => Self::NotUnderstood,
         }
     }
@@ -127,7 +143,7 @@ impl RemoteError {
                 "check --server, and that `syncline serve` runs there".to_owned()
             }
             Self::NotUnderstood => "check --server; the path of a hub is given by --hub".to_owned(),
-            Self::Refused { code, .. } => format!("docs/errors/{code}.md says more"),
+            Self::Refused { code, server, .. } => format!("{server}/problems/{code} says more"),
         }
     }
 }

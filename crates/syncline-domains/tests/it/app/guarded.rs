@@ -58,8 +58,8 @@ async fn a_name_is_looked_up_once_and_what_was_looked_at_is_what_is_connected_to
     let receiver = Receiver::start(|_| answer("200 OK", "")).await;
     // As a hostile name server does: a harmless answer to who looks, another one to who connects.
     let answers = Answers::new(&[&["127.0.0.1"], &["169.254.169.254"]]);
-    let subnets = vec!["127.0.0.0/8".parse().unwrap()];
-    let guard = Guard { subnets, ..guarded(&receiver).guard };
+    let networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let guard = Guard { networks, ..guarded(&receiver).guard };
     let settings = SenderSettings { guard, ..SenderSettings::default() };
     let sender = Sender::new(settings.clone(), answers.clone());
     let to = route(&sender, &url(&receiver, "hooks.example"));
@@ -95,12 +95,12 @@ async fn an_address_that_is_written_out_is_refused_before_anything_is_sent() {
         assert!(Target::parse(&url(&receiver, host)).is_err(), "{host}");
     }
     assert_eq!(receiver.connections(), 0);
-    let subnets = vec!["127.0.0.1".parse().unwrap()];
-    let guard = Guard { subnets, ..guarded(&receiver).guard };
+    let networks = vec!["127.0.0.1".parse().unwrap()];
+    let guard = Guard { networks, ..guarded(&receiver).guard };
     let settings = SenderSettings { guard, ..SenderSettings::default() };
     let allowed = Sender::new(settings, Answers::new(&[&["127.0.0.1"]]));
     let outcome = receiver.route(&allowed).send(request("{}")).await;
-    assert_eq!(outcome.answer, Ok(200), "what is on the list of subnets is reached");
+    assert_eq!(outcome.answer, Ok(200), "what is on the list of networks is reached");
 }
 
 /// A certificate of the server's tests: of an authority that nobody trusts, for `localhost`.

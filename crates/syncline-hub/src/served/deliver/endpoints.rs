@@ -214,7 +214,7 @@ impl Deliveries {
     ///
     /// # Errors
     ///
-    /// [`DeliveryError::Refused`].
+    /// [`DeliveryError`].
     pub fn tested(
         &mut self,
         now_ms: u64,
@@ -222,11 +222,18 @@ impl Deliveries {
         outcome: Outcome,
     ) -> Result<(), DeliveryError> {
         self.check_sound(id)?;
-        let now = self.at(now_ms);
-        Ok(self.dispatch.handle_test(now, id, outcome)?)
+        let (now, mut batch) = (self.at(now_ms), Batch::new());
+        self.dispatch.handle_test(now, id, outcome, &mut batch)?;
+        let committed = match batch.is_empty() {
+            true => Ok(()),
+            false => self.served.commit_rows(batch),
+        };
+        // The machine may have gone ahead.
+        self.is_astray |= committed.is_err();
+        Ok(committed?)
     }
 
-    /// Enables an endpoint again, after a test has succeeded.
+    /// Enables an endpoint again, after a test has reached it.
     ///
     /// # Errors
     ///

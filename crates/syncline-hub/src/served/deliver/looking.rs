@@ -98,6 +98,20 @@ impl Served {
         Ok(count)
     }
 
+    /// Returns where an event stands in the log by the change that it was emitted with; `None` if the log has forgotten it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if it cannot be read.
+    pub fn event_place(
+        &self,
+        event: &EventId,
+        stamp: Stamp,
+    ) -> Result<Option<Position>, ServeError> {
+        let rows = self.reader()?;
+        Ok(stamped(&*rows, self.position(), event, stamp)?.map(|found| found.position))
+    }
+
     /// Returns an event by its id, and what became of it at endpoints that have a row of it; `None` if nothing is
     /// known of it any more.
     ///
@@ -206,15 +220,10 @@ fn find(
     let result = rows.get(&Key::Result { client: client.clone(), counter: 1 })?;
     let result = result.map(|bytes| OperationResult::decode(&bytes)).transpose();
     let result = result.map_err(|source| HubError::Damaged { table: "results", source })?;
-    if let Some(stamp) = result.and_then(|result| result.fate.stamp())
-        && let Some(position) = place_of(rows, end, stamp)?
+    if let Some(stamp) = result.and_then(|result| result.fate.logged())
+        && let Some(found) = stamped(rows, end, event, stamp)?
     {
-        // An event stands behind the change that it was emitted with, under one stamp.
-        for step in 0..EVENT_NEIGHBOURS_MAX {
-            if let Some(found) = is_it(rows, Position(position.0 + step), event)? {
-                return Ok(Some(found));
-            }
-        }
+        return Ok(Some(found));
     }
     // One without an id of its own is found only while it is among the latest.
     let (mut found, mut looked_at) = (None, 0);
@@ -224,6 +233,22 @@ fn find(
         looked_at += 1;
     }
     Ok(found)
+}
+
+/// Finds an event that was emitted with a change: it stands behind that, under one stamp.
+fn stamped(
+    rows: &dyn Read,
+    end: Position,
+    event: &EventId,
+    stamp: Stamp,
+) -> Result<Option<EventRef>, ServeError> {
+    let Some(position) = place_of(rows, end, stamp)? else { return Ok(None) };
+    for step in 0..EVENT_NEIGHBOURS_MAX {
+        if let Some(found) = is_it(rows, Position(position.0 + step), event)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads an entry of the log; nothing where it is forgotten or cannot be read: others are looked for behind it.

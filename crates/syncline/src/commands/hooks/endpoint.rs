@@ -104,7 +104,10 @@ fn make(context: &Context, add: &EndpointAdd) -> Result<Exit, Failure> {
     }
     let endpoint = Remote::new(&add.at)?.post(&["endpoints"], body)?;
     context.output.json(named(SCHEMA, &endpoint));
-    context.output.line(&format!("made {}", row(&endpoint).join("  ")));
+    // Only one that is made shows its secrets.
+    let what =
+        if endpoint.contains_key("secrets") { "made" } else { "was there already, as asked for:" };
+    context.output.line(&format!("{what} {}", row(&endpoint).join("  ")));
     for secret in endpoint.get("secrets").and_then(Json::as_array).unwrap_or_default() {
         let secret = secret.as_str().unwrap_or_default();
         context.output.line(&format!("secret {secret}   (it is not shown again)"));
@@ -156,11 +159,14 @@ fn settle(
     }
 }
 
+/// Sends a test, and says what came of it: exit 0 if the endpoint was reached.
 fn test(context: &Context, of: &EndpointNamed) -> Result<Exit, Failure> {
     let remote = Remote::new(&of.at)?;
     let answer = remote.post(&["endpoints", &of.endpoint, "test"], Object::new())?;
     context.output.json(named("endpoint-test/1", &answer));
-    let is_reached = answer.get("delivered") == Some(&Json::Bool(true));
+    let is_delivered = answer.get("delivered") == Some(&Json::Bool(true));
+    // It was read and found unfit: it may be enabled, and has not taken it.
+    let is_reached = is_delivered || answer.get("reached") == Some(&Json::Bool(true));
     let how = match answer.get("status") {
         Some(_) => format!("it answered {}", told(&answer, "status")),
         None => told(&answer, "reason"),

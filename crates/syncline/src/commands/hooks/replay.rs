@@ -37,13 +37,17 @@ pub(super) fn run(context: &Context, replay: &Replay) -> Result<Exit, Failure> {
     progress.clear();
     output.json(named("replay/1", &answer));
     let (taken, passed) = (told(&answer, "taken"), told(&answer, "passed"));
-    output.line(&format!("{taken} are delivered again, {passed} passed over  [{id}]"));
+    // They stand in line; what comes of them is for their endpoints to say.
+    output.line(&format!("{taken} put in line again, {passed} passed over  [{id}]"));
     match told(&answer, "state") == RUNNING {
         true => {
             output.note("The hub goes on with it.");
             Ok(Exit::Interrupted)
         }
-        false => Ok(Exit::Ok),
+        false => {
+            output.note("What became of them: syncline hooks delivery list ENDPOINT");
+            Ok(Exit::Ok)
+        }
     }
 }
 

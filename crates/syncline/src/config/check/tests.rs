@@ -77,6 +77,28 @@ fn a_clean_configuration_has_no_findings() {
     assert!(found.is_empty(), "{found:?}");
 }
 
+#[test]
+fn a_configuration_that_only_serves_misses_no_folders() {
+    let dir = tempfile::tempdir().unwrap();
+    #[rustfmt::skip]
+    let cases = [
+        ("[views.open]\nentity = \"tasks\"",                                         true),
+        ("[[alerts.to]]\nkind = \"slack\"\nurl = \"env:SLACK_HOOK\"",                  true),
+        ("",                                                                        false),
+        ("[entities.tasks]",                                                        false),
+        ("[views.open]\nentity = \"tasks\"\n[domains.home]\npath = \"home\"",         false),
+    ];
+    for (text, is_clean) in cases {
+        let missing = Fault::DomainMissing.code();
+        let found = findings_in(dir.path(), text);
+        assert_eq!(!codes(&found).contains(&missing), is_clean, "case: {text}: {found:?}");
+    }
+    fs::create_dir_all(dir.path().join("data/personal")).unwrap();
+    let found = findings_in(dir.path(), "[views.open]\nentity = \"contacts\"");
+    let missing = Fault::DomainMissing.code();
+    assert!(codes(&found).contains(&missing), "one of the two is there: {found:?}");
+}
+
 /// Each row has its finding and no other, but for those that follow from it.
 #[test]
 fn each_fault_in_a_text_is_found() {
