@@ -102,6 +102,7 @@ async fn send_some(
             event_type: &event_type,
             time_ms: 1_700_000_000_000,
             data,
+            edited: None,
             resource_type: "enrollment",
             resource_id: "enrollment-123",
             sequence: position,

@@ -21,6 +21,7 @@ fn signed(secrets: &[Secret]) -> Request {
         event_type: &event_type,
         time_ms: NOW_S * 1_000,
         data: r#"{"title":"Call back"}"#,
+        edited: None,
         resource_type: "tasks",
         resource_id: "t 1",
         sequence: 7,
