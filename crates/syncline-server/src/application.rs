@@ -173,13 +173,13 @@ mod tests {
     #[test]
     fn the_environment_is_read_and_its_secrets_are_not_shown() {
         let settings = read(&[
-            ("WEBHOOK_SECRET", "one, two,"),
+            ("WEBHOOK_SECRET", "one of sixteen letters, two of sixteen letters,"),
             ("SYNC_WEBHOOK_URLS", "https://a.example/x,https://b.example/y"),
             ("CRON_SECRET", " canary "),
             ("NEXTAUTH_SECRET", ""),
         ]);
         let secrets: Vec<&str> = settings.webhook_secrets.iter().map(SecretText::expose).collect();
-        assert_eq!(secrets, ["one", "two"]);
+        assert_eq!(secrets, ["one of sixteen letters", "two of sixteen letters"]);
         assert_eq!(settings.webhook_urls.len(), 2);
         assert_eq!(settings.cron_secret.as_ref().unwrap().expose(), "canary");
         assert_eq!((settings.session_secret.as_ref(), settings.check()), (None, Ok(())));
