@@ -318,6 +318,10 @@ const _: () = assert!(RECEIVED_TIME_MAX.as_millis() < REQUEST_TIME_MAX.as_millis
 /// may be. What is further ahead would make everything look old that a sender with the right time says until then.
 pub const RECEIVED_AHEAD_MS_MAX: u64 = syncline_protocol::limits::WEBHOOK_TOLERANCE_S * 1_000;
 
+/// Most times at which the fields of one record were edited that a hub tells of: each is an operation of its own. A change has
+/// one, or few where a client's clock was behind.
+pub(crate) const RECEIVED_TIMES_MAX: usize = 256;
+
 /// Longest cookie of an application's sign-in that is looked at, in bytes: a browser keeps no longer one.
 pub const APP_SESSION_BYTES_MAX: usize = 4 << 10;
 

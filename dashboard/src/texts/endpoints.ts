@@ -118,6 +118,8 @@ export const REASONS = {
   timeout: ["No answer in time", "Have the receiver answer first and work afterwards, or allow it a longer time-out in its settings."],
   broken: ["The connection broke", "Look at the receiver's log at that time. It may have taken the delivery: it comes again under the same id."],
   address_refused: ["The address must not be reached", "It is not public. If that is meant, allow its network with serve --deliver-to."],
+  plain_refused: ["The address is reached by plain HTTP, and that is not allowed", "Use https, or name its network with serve --deliver-to."],
+  port_refused: ["The port of the address must not be reached", "Use a usual one, or name it with its network: serve --deliver-to 10.0.0.0/8:3000."],
   url_invalid: ["The address is none", "Correct it in the settings."],
   secret_missing: ["There is no secret to sign with", "Rotate the secret."],
   body_invalid: ["No body could be made of the event", "Look at what the event says, and at the form of bodies in the settings."],

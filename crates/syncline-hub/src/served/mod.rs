@@ -59,7 +59,7 @@ pub use messages::{Known as KnownMessage, Message};
 pub use page::{Limits, Paged};
 pub use push::{Done, Pushed};
 pub use read::{RecordList, RecordNow};
-pub use receive::{Heard, ReceiveDone, Receiving, Reception};
+pub use receive::{Heard, LatestEdit, ReceiveDone, Receiving, Reception};
 pub use requests::{ForgottenRequests, KeptRequest};
 pub use serving::{Served, Serving};
 pub use stretch::LogStretch;

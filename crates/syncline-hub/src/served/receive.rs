@@ -41,10 +41,19 @@ pub struct Heard {
     /// When the latest of its values was written, as its writer says; when it was deleted, as the hub says. In
     /// milliseconds since the Unix epoch.
     pub edited_ms: u64,
-    /// When each of its fields was edited that is a register, those that were removed too.
-    pub edited: BTreeMap<Path, Clock>,
+    /// The latest edit of each of its fields that is a register, those that were removed too.
+    pub edited: BTreeMap<Path, LatestEdit>,
     /// When it was deleted, if it was: there, where another hub told of that.
     pub deleted: Option<Clock>,
+}
+
+/// The latest edit of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LatestEdit {
+    /// When.
+    pub at: Clock,
+    /// By whom.
+    pub by: Writer,
 }
 
 /// Who receives something.
@@ -63,6 +72,8 @@ pub struct Receiving {
 pub struct Reception {
     /// The operations, in their order: each one behind those before it.
     pub operations: Vec<Operation>,
+    /// When those of them were edited of which that is known more exactly than operations say it, by counter.
+    pub edited: BTreeMap<u64, Clock>,
     /// Of which records something was received, and what is remembered of each from then on.
     pub rows: Vec<((EntityName, RecordId), ReceivedRow)>,
     /// The message, where its time was signed.
@@ -113,12 +124,12 @@ impl Served {
         let damaged = |source| HubError::Damaged { table: "records", source };
         let record = decode_record(&bytes).map_err(damaged)?;
         let latest = |(path, values): (&Path, &Register)| {
-            let latest = values.values().map(|value| value.edited).max()?;
-            Some((path.clone(), latest))
+            let (_, value) = values.iter().max_by_key(|(stamp, value)| (value.edited, **stamp))?;
+            Some((path.clone(), LatestEdit { at: value.edited, by: value.writer.clone() }))
         };
-        let edited: BTreeMap<Path, Clock> =
+        let edited: BTreeMap<Path, LatestEdit> =
             record.body.registers.iter().filter_map(latest).collect();
-        let written_ms = edited.values().max().map_or(0, |latest| latest.millis());
+        let written_ms = edited.values().map(|latest| latest.at.millis()).max().unwrap_or_default();
         let deleted_ms = record.version.clock_max().millis();
         let latest = Stamp::new(record.version.clock_max(), SiteId(u64::MAX));
         let by = record.deletes.as_slice().iter().max().copied().unwrap_or(latest);
@@ -139,7 +150,7 @@ impl Served {
     /// is applied unless those before it are. Answers through `done`, mostly from the writer's thread, which must
     /// not be held up. Without an operation it is only remembered, which blocks.
     pub fn receive(&self, who: &Receiving, reception: Reception, done: ReceiveDone) {
-        let Reception { mut operations, rows, message, hops } = reception;
+        let Reception { mut operations, edited, rows, message, hops } = reception;
         let of = |(entity, id)| ReceivedRow::key(who.memory.clone(), entity, id);
         let rows = rows.into_iter().map(|(record, row)| (of(record), row.encode()));
         let rows: Vec<_> = rows.chain(message.map(Message::row)).collect();
@@ -155,8 +166,10 @@ impl Served {
         let Some(room) = Room::take(self.pushed_bytes(), bytes) else {
             return done(Err(ServeError::Busy));
         };
-        let with = |operation, rows| {
+        let with = |operation: Operation, rows| {
+            let edited = edited.get(&operation.counter);
             let (_, mut submitted) = self.open(&who.client, operation);
+            submitted.operation.edited = edited.copied().unwrap_or(submitted.operation.edited);
             submitted.with = Some(Box::new(Accompanied { rows, hops: hops.clone() }));
             submitted
         };

@@ -1,9 +1,11 @@
 //! What was received, applied once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncline_engine::received::{Judged, ReceivedDeletion, ReceivedId, ReceivedRow};
 use syncline_hub::served::{Heard, Message, Receiving, Reception, ServeError};
+use syncline_model::clock::Clock;
 use syncline_model::id::{ClientId, EntityName, RecordId, Writer};
 use syncline_model::json::{Json, JsonError, Object};
 use syncline_protocol::long::read_operation;
@@ -13,7 +15,7 @@ use syncline_protocol::time::format_time;
 use tokio::sync::oneshot;
 
 use super::Receiver;
-use super::effect::{Change, Here, changes, effect};
+use super::effect::{Change, Here, changes, effect, made_anew};
 use super::told::{Edited, Told};
 use crate::access::now_ms;
 use crate::hubs::Desk;
@@ -104,7 +106,7 @@ fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Probl
         return Ok(Decided::Fate(fate));
     }
     let (client, counter) = desk.writers.next_of(&receiver.name).ok_or(Refusal::ServerFault)?;
-    let mut writing = Writing { desk, client, counter, at_ms };
+    let mut writing = Writing { desk, client, counter, at_ms, edited: BTreeMap::new() };
     let (mut operations, mut rows) = (Vec::new(), Vec::new());
     for (part, mut row) in new {
         row.take(part.event, part.order.filter(|_| part.is_telling));
@@ -116,9 +118,9 @@ fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Probl
         rows.push((part.record, row));
     }
     let counted = client_of_receiver(&receiver.name).ok_or(Refusal::ServerFault)?;
-    let (memory, client) = (receiver.memory.clone(), writing.client);
+    let (memory, client, edited) = (receiver.memory.clone(), writing.client, writing.edited);
     let who = Receiving { memory, client, counted };
-    let reception = Reception { operations, rows, message, hops };
+    let reception = Reception { operations, edited, rows, message, hops };
     Ok(Decided::Carried(Box::new((who, reception))))
 }
 
@@ -170,6 +172,8 @@ struct Writing<'a> {
     client: ClientId,
     counter: u64,
     at_ms: u64,
+    /// When operations were edited of which a hub says that, by counter.
+    edited: BTreeMap<u64, Clock>,
 }
 
 impl Writing<'_> {
@@ -194,35 +198,44 @@ impl Writing<'_> {
     ) -> Result<Vec<Operation>, Problem> {
         let heard = self.heard(record, row.deletion())?;
         let Some(latest) = edited.iter().map(|(_, clock)| *clock).max() else {
-            return Ok(Vec::new());
+            // All of it was edited again since, and that is told by itself, unless nobody wants to hear of it.
+            return match data.filter(|_| heard.record.is_none()) {
+                Some(data) => self.write(record, data, true),
+                None => Ok(Vec::new()),
+            };
         };
         let had = heard.record.as_ref().and_then(|record| record.fields.as_deref());
         let changes = match (data, had) {
             (None, None) => Vec::new(),
             (None, Some(_)) => {
-                let written = heard.edited.values().max().copied().unwrap_or_default();
+                let written = heard.edited.values().map(|latest| latest.at).max();
+                let written = written.unwrap_or_default();
                 if latest < written {
                     return Ok(Vec::new());
                 }
                 let (client, counter) = (self.client.clone(), self.counter);
                 row.take_deletion(ReceivedDeletion { client, counter, deleted: latest });
-                vec![Change { at_ms: latest.millis(), has_seen: true, effect: deletion() }]
+                vec![Change { edited: latest, has_seen: true, effect: deletion() }]
             }
-            (Some(data), None) => {
-                let is_newer = heard.deleted.is_none_or(|deleted| latest > deleted);
-                let effect = effect(data, &[]).map_err(unfit)?.filter(|_| is_newer);
-                let change = |effect| Change { at_ms: latest.millis(), has_seen: true, effect };
-                effect.map(change).into_iter().collect()
-            }
+            (Some(data), None) => match heard.deleted.is_none_or(|deleted| latest > deleted) {
+                true => made_anew(data, edited).map_err(unfit)?,
+                false => Vec::new(),
+            },
             (Some(data), Some(had)) => {
-                let here = Here { fields: had, edited: &heard.edited, edited_ms: heard.edited_ms };
+                let here = Here {
+                    fields: had.iter().map(|(path, leaf)| (path, leaf)).collect(),
+                    edited: &heard.edited,
+                    edited_ms: heard.edited_ms,
+                    writer: &Writer::from(&self.client),
+                };
                 changes(data, edited, &here).map_err(unfit)?
             }
         };
-        let made = changes.into_iter().map(|Change { at_ms, has_seen, effect }| {
+        let made = changes.into_iter().map(|Change { edited, has_seen, effect }| {
             let base = heard.record.as_ref().filter(|_| has_seen);
             let base = base.map(|record| record.seen.version.as_str());
-            self.operation(record, base, at_ms, effect)
+            self.edited.insert(self.counter, edited);
+            self.operation(record, base, edited.millis(), effect)
         });
         made.collect()
     }

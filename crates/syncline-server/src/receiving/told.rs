@@ -1,17 +1,19 @@
 //! What a body says of which record. Nothing here is applied.
 
+use std::collections::BTreeSet;
+
 use syncline_engine::received::ReceivedId;
 use syncline_model::clock::Clock;
 use syncline_model::id::{EntityName, EventType, RecordId, SiteId};
 use syncline_model::json::{Json, Object, parse};
-use syncline_model::limits::HOPS_MAX;
+use syncline_model::limits::{DRIFT_MS_MAX, HOPS_MAX};
 use syncline_model::path::Path;
 use syncline_protocol::time::parse_time;
 use syncline_protocol::webhook::event::hops_of;
 
 use super::Receiver;
 use crate::delivering::TEST_TYPE;
-use crate::limits::RECEIVED_AHEAD_MS_MAX;
+use crate::limits::{RECEIVED_AHEAD_MS_MAX, RECEIVED_TIMES_MAX};
 
 /// What a person is called, and what belongs to one.
 const PERSON: &str = "user";
@@ -62,8 +64,13 @@ pub(super) struct Part {
 impl Told {
     /// Refuses times that are further ahead of the hub's clock than clocks differ.
     pub(crate) fn require_clock(&self, now_ms: u64) -> Result<(), Unfit> {
-        let edited = self.edited.iter().flatten().map(|(_, clock)| Version::Time(clock.millis()));
-        self.version.into_iter().chain(edited).try_for_each(|version| version.require_clock(now_ms))
+        let edited = self.edited.iter().flatten().map(|(_, clock)| clock.millis());
+        // What the store would take for earlier than it is told.
+        let ahead = edited.map(|ms| ms.saturating_sub(now_ms)).max();
+        if let Some(ahead_ms) = ahead.filter(|ahead_ms| *ahead_ms > DRIFT_MS_MAX) {
+            return Err(Unfit::Ahead { ahead_ms, most_ms: DRIFT_MS_MAX });
+        }
+        self.version.map_or(Ok(()), |version| version.require_clock(now_ms))
     }
 
     /// Returns the records that something is told of.
@@ -135,7 +142,7 @@ impl Version {
     fn require_clock(self, now_ms: u64) -> Result<(), Unfit> {
         match self {
             Self::Time(ms) if ms.saturating_sub(now_ms) > RECEIVED_AHEAD_MS_MAX => {
-                Err(Unfit::Ahead { seconds: (ms - now_ms) / 1_000 })
+                Err(Unfit::Ahead { ahead_ms: ms - now_ms, most_ms: RECEIVED_AHEAD_MS_MAX })
             }
             _ => Ok(()),
         }
@@ -170,9 +177,11 @@ pub(crate) enum Unfit {
     /// What says how far the sender was is neither time nor number.
     Version { place: String },
     /// It says a time that has not come yet.
-    Ahead { seconds: u64 },
+    Ahead { ahead_ms: u64, most_ms: u64 },
     /// It came through too many hubs.
     TooManyHops,
+    /// Its fields were edited at too many times.
+    TooManyTimes,
 }
 
 impl Unfit {
@@ -184,6 +193,7 @@ impl Unfit {
             Self::Version { .. } => "WEBHOOK_VERSION_INVALID",
             Self::Ahead { .. } => "WEBHOOK_VERSION_AHEAD",
             Self::TooManyHops => "WEBHOOK_TOO_MANY_HOPS",
+            Self::TooManyTimes => "WEBHOOK_VERSION_INVALID",
         }
     }
 
@@ -199,10 +209,14 @@ impl Unfit {
                     "what stands at `{place}` is no time such as 2026-11-20T10:00:00.000Z and no whole number"
                 )
             }
-            Self::Ahead { seconds } => format!(
-                "its time is {seconds} s ahead of the hub's clock, and at most {} s are taken: one of the two clocks is wrong",
-                RECEIVED_AHEAD_MS_MAX / 1_000
+            Self::Ahead { ahead_ms, most_ms } => format!(
+                "its time is {} s ahead of the hub's clock, and at most {} s are taken: one of the two clocks is wrong",
+                ahead_ms / 1_000,
+                most_ms / 1_000
             ),
+            Self::TooManyTimes => {
+                format!("its fields were edited at more than {RECEIVED_TIMES_MAX} different times")
+            }
             Self::TooManyHops => format!("it came through more than {HOPS_MAX} hubs"),
         }
     }
@@ -265,6 +279,10 @@ pub(crate) fn tell(receiver: &Receiver, came: &Came<'_>) -> Result<Told, Unfit> 
     let is_of_any_record = matches!(came.said, Said::Binary(_));
     let edited = edited_of(body, &hops);
     let is_of_a_hub = edited.is_some();
+    let times: BTreeSet<Clock> = edited.iter().flatten().map(|(_, clock)| *clock).collect();
+    if times.len() > RECEIVED_TIMES_MAX {
+        return Err(Unfit::TooManyTimes);
+    }
     let told = |record, what| {
         Ok(Told { event, record, what, version, edited, hops, signed_s, is_of_any_record })
     };

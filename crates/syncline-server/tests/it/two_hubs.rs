@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::deliveries::PATIENCE;
 use crate::house::{House, Reply};
-use crate::receiving::environment;
+use crate::receiving::{environment, now_s};
 
 const SECRET: &str = "your-webhook-secret-here";
 
@@ -249,5 +249,83 @@ async fn a_change_that_is_emitted_with_an_event_of_its_own_type_crosses_too() {
             assert!(begun.elapsed() < PATIENCE, "{}", other.shown("t1").await);
             sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+/// Goal: what a hub tells holds by when it was edited, in whatever order it comes, to the count within a millisecond.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hub_tells_late_takes_the_place_of_nothing_that_was_edited_later() {
+    let [one, _] = hubs().await;
+    let now_ms = now_s() * 1_000;
+    let clock = |before_ms: u64, count: u64| format!("{}.{count}", now_ms - before_ms);
+    let both = json!({ "x": "new", "y": 0 });
+    let steps = [
+        // what is told, when it was edited, and what is there afterwards
+        (json!({ "x": 0, "y": 0 }), json!({ "": clock(9_000, 0) }), json!({ "x": 0, "y": 0 })),
+        (json!({ "x": "new" }), json!({ "/x": clock(3_000, 0) }), both.clone()),
+        (json!({ "x": "old" }), json!({ "/x": clock(5_000, 0) }), both.clone()),
+        // The same, but edited later.
+        (json!({ "x": "new" }), json!({ "/x": clock(2_000, 3) }), both.clone()),
+        (json!({ "x": "old" }), json!({ "/x": clock(2_500, 0) }), both.clone()),
+        (json!({ "x": "old" }), json!({ "/x": clock(2_000, 2) }), both.clone()),
+        (json!({ "x": 1 }), json!({ "/x": clock(2_000, 4) }), json!({ "x": 1, "y": 0 })),
+        (Value::Null, json!({ "": clock(1_000, 0) }), Value::Null),
+        // Edited before it was deleted, by somebody who had not seen that.
+        (json!({ "x": 2, "y": 0 }), json!({ "/x": clock(1_500, 0) }), Value::Null),
+        (
+            json!({ "x": 2, "y": 0 }),
+            json!({ "/x": clock(1_500, 0), "": clock(500, 0) }),
+            json!({ "x": 2, "y": 0 }),
+        ),
+        (json!({ "y": 3 }), json!({ "/y": clock(1_600, 0) }), json!({ "x": 2, "y": 3 })),
+    ];
+    for (number, (data, edited, wanted)) in steps.into_iter().enumerate() {
+        let kind = if data.is_null() { "tasks.deleted" } else { "tasks.updated" };
+        let body = json!({
+            "id": format!("event-{number}"),
+            "type": kind,
+            "timestamp": "2024-01-31T12:00:00.000Z",
+            "resourceType": "tasks",
+            "resourceId": "t1",
+            "data": data,
+            "edited": edited,
+            "hops": "00000000000000a1",
+        });
+        let path = "/api/webhooks/sync";
+        one.ask("POST", path).signed_plainly(SECRET, &body).send().await.is(200);
+        assert_eq!(one.shown("t1").await, wanted, "{number}: {body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hub_tells_of_too_many_times_or_of_one_to_come_is_refused() {
+    let [one, _] = hubs().await;
+    let now_ms = now_s() * 1_000;
+    let times = |count: u64| -> serde_json::Map<String, Value> {
+        (0..count).map(|at| (format!("/f{at}"), json!(format!("{}.0", now_ms - at)))).collect()
+    };
+    let cases = [
+        (Value::Object(times(256)), None),
+        (Value::Object(times(257)), Some("WEBHOOK_VERSION_INVALID")),
+        (json!({ "/x": format!("{}.0", now_ms + 90_000) }), Some("WEBHOOK_VERSION_AHEAD")),
+    ];
+    for (number, (edited, refused)) in cases.into_iter().enumerate() {
+        let body = json!({
+            "id": format!("event-{number}"),
+            "type": "tasks.created",
+            "timestamp": "2024-01-31T12:00:00.000Z",
+            "resourceType": "tasks",
+            "resourceId": format!("t{number}"),
+            "data": edited.as_object().unwrap().keys().map(|path| (path[1..].to_owned(), json!(1))).collect::<serde_json::Map<_, _>>(),
+            "edited": edited,
+            "hops": "00000000000000a1",
+        });
+        let ask = one.ask("POST", "/api/webhooks/sync").signed_plainly(SECRET, &body);
+        let reply = ask.send().await;
+        match refused {
+            None => reply.is(200),
+            Some(code) => reply.is(422).says(code),
+        };
+        assert_eq!(one.shown(&format!("t{number}")).await.is_null(), refused.is_some());
     }
 }

@@ -151,16 +151,21 @@ fn edited(record: &Record, entry: &LogEntry) -> Option<Edited> {
         (*stamp == entry.stamp).then_some(latest.edited)
     };
     let edited = changed.into_iter().filter_map(|path| Some((path.clone(), when(path)?)));
-    let edited: Edited = edited.collect();
-    match (before, edited.split_first()) {
-        // A record that was made is named once, however many fields it has.
-        (None, Some(((_, clock), others)))
-            if edited.len() == after.len() && others.iter().all(|(_, other)| other == clock) =>
-        {
-            Some(vec![(Path::root(), *clock)])
+    let mut edited: Edited = edited.collect();
+    if before.is_none() {
+        let made = entry.stamp.clock;
+        let is_same = edited.iter().all(|(_, clock)| *clock == edited[0].1);
+        let is_of_then = edited.iter().all(|(_, clock)| clock.millis() == made.millis());
+        match edited.len() == after.len() && is_same && is_of_then {
+            // However many fields it has, it is named once.
+            true => {
+                edited = edited.pop().map(|(_, clock)| (Path::root(), clock)).into_iter().collect()
+            }
+            // Whatever was edited when, it is there again from now on.
+            false => edited.push((Path::root(), made)),
         }
-        _ => Some(edited),
     }
+    Some(edited)
 }
 
 /// Returns when a record was deleted by a change, which is after all that was written of it before.
