@@ -66,7 +66,7 @@ async fn found(asked: &Asked, id: EndpointId) -> Result<Option<EndpointNow>, Pro
 pub(super) async fn make(mut asked: Asked) -> Answer {
     let mut body = asked.object().await?;
     let now_ms = now_ms();
-    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
+    let key = Key::of_object(&asked, &body).await?;
     let (id, is_of_key) = match (body.remove("id"), &key) {
         (Some(id), _) => (text(&id, "id")?.to_owned(), false),
         (None, Some(key)) => (key.record().to_owned(), true),

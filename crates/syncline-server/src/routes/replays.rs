@@ -26,7 +26,7 @@ const MEMBERS: [&str; 6] = ["endpoints", "from", "to", "types", "status", "dryRu
 /// Counts the deliveries that are meant; unless that is all that is asked for, they are made again.
 pub(super) async fn begin(mut asked: Asked) -> Answer {
     let body = asked.object().await?;
-    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
+    let key = Key::of_object(&asked, &body).await?;
     let now_ms = now_ms();
     let (endpoints, selection) = (endpoints_of(&body)?, selection_of(&body, now_ms)?);
     let is_dry = match body.get("dryRun") {
